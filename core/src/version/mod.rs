@@ -1,0 +1,169 @@
+//! The versions of one key: siblings, what they have seen, and how they merge.
+//!
+//! These are dotted version vector sets (Preguiça, Baquero, Almeida, Fonte and
+//! Gonçalves, "Dotted version vectors", 2010): each sibling carries the dot of its
+//! write, and one vector tells what all of them together have seen. A version that
+//! the vector covers and that is not among the siblings was overwritten. Server-side
+//! actors with exact dots are what keeps two writers that go through one node from
+//! losing updates (one counter for both) or from false conflicts (one clock each).
+//!
+//! Read repair, handoff and anti-entropy are all [`Versions::merge`].
+//!
+//! # Retries
+//!
+//! A write that timed out may be retried through another node, which gives it another
+//! dot. Both are the same event, so a version is known by its request id as well:
+//! among siblings of one request the lowest dot stays, and requests that were
+//! overwritten are remembered for [`RETRY_HORIZON_MS`] (the newest [`PAST_REQUESTS`]
+//! of them). A retry later than that can make a false sibling; it can lose nothing.
+
+mod clock;
+mod merge;
+
+pub use clock::{Entry, VersionVector};
+
+use crate::{
+    id::{Dot, RequestId},
+    time::Stamp,
+};
+use bytes::Bytes;
+
+/// How long an overwritten request is remembered, measured on the stamps of the
+/// key's own versions: twice as long as the longest request may take.
+pub const RETRY_HORIZON_MS: u64 = 60_000;
+
+/// How many overwritten requests are remembered for a key.
+pub const PAST_REQUESTS: usize = 16;
+
+/// One version of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The write that made it.
+    pub dot: Dot,
+    /// The client's name for that write.
+    pub request: RequestId,
+    /// When, by the clock of the coordinator.
+    pub stamp: Stamp,
+    /// `None` is a tombstone: a deletion is a version like any other.
+    pub value: Option<Bytes>,
+}
+
+/// Everything a replica knows of one key.
+///
+/// Invariants: the siblings are sorted by dot, `seen` covers all their dots, no two of
+/// them are of one request, and no request is both past and a sibling's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Versions {
+    seen: VersionVector,
+    siblings: Vec<Version>,
+    past: Vec<PastRequest>,
+}
+
+/// A write that was overwritten, and when it had been made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastRequest {
+    /// The client's name for the write.
+    pub request: RequestId,
+    /// The stamp of the version it made.
+    pub stamp: Stamp,
+}
+
+/// A put or a delete on its way into [`Versions`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The version to be.
+    pub version: Version,
+    /// What the client had seen when it wrote.
+    pub context: VersionVector,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// There is a new version.
+    New,
+    /// The request had been applied before; nothing changed.
+    Before,
+}
+
+/// Parts that do not make [`Versions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("versions that break the invariant \"{0}\"")]
+pub struct Inconsistent(&'static str);
+
+impl Versions {
+    /// Puts parts from the wire or the disk together, checking the invariants.
+    pub fn from_parts(
+        seen: VersionVector,
+        siblings: Vec<Version>,
+        past: Vec<PastRequest>,
+    ) -> Result<Self, Inconsistent> {
+        let refuse = |broken, what| if broken { Err(Inconsistent(what)) } else { Ok(()) };
+        let sorted = siblings.windows(2).all(|w| w[0].dot < w[1].dot);
+        refuse(!sorted, "siblings are sorted by dot")?;
+        let covered = siblings.iter().all(|v| seen.covers(v.dot));
+        refuse(!covered, "the clock covers every sibling")?;
+        refuse(past.len() > PAST_REQUESTS, "few past requests are kept")?;
+        let v = Versions { seen, siblings, past };
+        let distinct = v.siblings.iter().enumerate().all(|(i, a)| {
+            let again = v.siblings[i + 1..].iter().any(|b| a.request == b.request);
+            !again && !v.is_past(a.request)
+        });
+        refuse(!distinct, "one version per request")?;
+        Ok(v)
+    }
+
+    /// The vector that covers all siblings: the context of a read.
+    pub fn seen(&self) -> &VersionVector {
+        &self.seen
+    }
+
+    /// The versions that no other has seen, tombstones included, sorted by dot. They
+    /// are pairwise concurrent.
+    pub fn siblings(&self) -> &[Version] {
+        &self.siblings
+    }
+
+    /// Requests that were overwritten a short while ago.
+    pub fn past(&self) -> &[PastRequest] {
+        &self.past
+    }
+
+    /// Applies a write at its coordinator: the new version replaces what its context
+    /// covers and becomes a sibling of the rest.
+    ///
+    /// The dot must be new, and this must hold every earlier write of its actor to
+    /// the key: from then on the vector says that they have been seen.
+    pub fn write(&mut self, write: Write) -> Applied {
+        let Write { version, context } = write;
+        if self.knows(version.request) {
+            return Applied::Before;
+        }
+        assert!(!self.seen.covers(version.dot), "dot {:?} is used twice", version.dot);
+        let (overwritten, kept) =
+            std::mem::take(&mut self.siblings).into_iter().partition(|v| context.covers(v.dot));
+        self.siblings = kept;
+        self.seen.merge(&context);
+        self.seen.see(version.dot, version.stamp);
+        let at = self.siblings.partition_point(|v| v.dot < version.dot);
+        self.siblings.insert(at, version);
+        self.remember(overwritten);
+        Applied::New
+    }
+
+    /// True when the request made one of the siblings or one that was overwritten.
+    pub fn knows(&self, request: RequestId) -> bool {
+        self.siblings.iter().any(|v| v.request == request) || self.is_past(request)
+    }
+
+    fn is_past(&self, request: RequestId) -> bool {
+        self.past.iter().any(|p| p.request == request)
+    }
+
+    fn has(&self, dot: Dot) -> bool {
+        self.siblings.binary_search_by_key(&dot, |v| v.dot).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;
