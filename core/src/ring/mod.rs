@@ -1,0 +1,262 @@
+//! The ring: who owns which partition (paper, sections 4.2, 4.3 and 6.2).
+//!
+//! It is the third strategy of the paper's section 6.2: Q equal partitions, fixed at
+//! creation, each with one owner; a node of weight w owns about w·Q/S of them. The
+//! replicas of a partition are found by walking clockwise from it, see
+//! [`preference`](Ring::preference_list). Every node and client that holds the ring
+//! finds the same ones alone.
+
+mod placement;
+mod preference;
+
+pub use preference::PreferenceList;
+
+use crate::{id::NodeId, key::Key};
+use std::{collections::BTreeSet, fmt};
+
+/// The largest number of partitions, so that one fits in 16 bits.
+pub const MAX_PARTITIONS: usize = 1 << 16;
+
+/// The largest N. More copies than this are a mistake rather than a wish.
+pub const MAX_FACTOR: usize = 16;
+
+/// The largest number of members.
+pub const MAX_MEMBERS: usize = 1_000;
+
+/// The largest weight of a member.
+pub const MAX_WEIGHT: u32 = 1_000;
+
+/// The longest name of an operation, in bytes.
+pub const MAX_OPERATION_ID: usize = 64;
+
+/// The longest name of a zone, in bytes.
+pub const MAX_ZONE: usize = 63;
+
+/// One of the Q equal parts of the ring, counted clockwise from position 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub u16);
+
+/// A member's place in the ring.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seat {
+    /// Who sits there.
+    pub node: NodeId,
+    /// What fails together; empty when not known.
+    pub zone: String,
+    /// Its share of the partitions, relative to the others'; at least 1.
+    pub weight: u32,
+}
+
+/// The key under which contexts are sealed, shared by all nodes of a ring and shown
+/// to nobody else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seal(pub [u8; 16]);
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seal(…)")
+    }
+}
+
+/// One version of the ring.
+///
+/// Rings are ordered by epoch, and then in an arbitrary way that is the same
+/// everywhere: of two rings each node keeps the greater.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ring {
+    epoch: u64,
+    operation: String,
+    factor: usize,
+    /// Sorted by node.
+    seats: Vec<Seat>,
+    /// For each partition the seat of its owner.
+    owners: Vec<u16>,
+    seal: Seal,
+}
+
+/// What does not make a ring.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRing {
+    /// Not a power of two, or out of range.
+    #[error("{0} partitions: their number is a power of two from 1 to {MAX_PARTITIONS}")]
+    Partitions(usize),
+    /// Fewer partitions than members.
+    #[error("{members} members need at least {members} partitions, not {partitions}")]
+    TooFewPartitions {
+        /// Members given.
+        members: usize,
+        /// Partitions given.
+        partitions: usize,
+    },
+    /// Out of range, or more replicas than nodes to hold them.
+    #[error(
+        "a replication factor of {factor} for {members} members: it is 1 to {MAX_FACTOR} and at \
+         most the number of members"
+    )]
+    Factor {
+        /// N given.
+        factor: usize,
+        /// Members given.
+        members: usize,
+    },
+    /// None, or too many.
+    #[error("{0} members: a ring has 1 to {MAX_MEMBERS}")]
+    Members(usize),
+    /// Named twice.
+    #[error("member {0} is named twice")]
+    Twice(NodeId),
+    /// Out of range.
+    #[error("member {node} has weight {weight}: a weight is 1 to {MAX_WEIGHT}")]
+    Weight {
+        /// Whose.
+        node: NodeId,
+        /// Given.
+        weight: u32,
+    },
+    /// A zone or an operation id is too long.
+    #[error("{what} has {size} bytes; the limit is {limit}")]
+    TooLong {
+        /// Which of them.
+        what: &'static str,
+        /// Given.
+        size: usize,
+        /// Allowed.
+        limit: usize,
+    },
+    /// Only from the wire or the disk.
+    #[error("a ring's table of owners does not fit its members")]
+    Owners,
+}
+
+/// What a ring is laid over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The caller's name for the change.
+    pub operation: String,
+    /// Q.
+    pub partitions: usize,
+    /// N.
+    pub factor: usize,
+    /// In any order.
+    pub seats: Vec<Seat>,
+}
+
+impl Ring {
+    /// The first ring: partitions are dealt out to all members at once.
+    pub fn first(plan: Plan, seal: Seal) -> Result<Self, BadRing> {
+        let Plan { operation, partitions, factor, mut seats } = plan;
+        seats.sort();
+        check(&operation, partitions, factor, &seats)?;
+        let owners = placement::deal(&seats, partitions);
+        Ok(Ring { epoch: 1, operation, factor, seats, owners, seal })
+    }
+
+    /// Puts parts from the wire or the disk together, checking them.
+    pub fn from_parts(
+        epoch: u64,
+        plan: Plan,
+        owners: Vec<u16>,
+        seal: Seal,
+    ) -> Result<Self, BadRing> {
+        let Plan { operation, partitions, factor, seats } = plan;
+        check(&operation, partitions, factor, &seats)?;
+        let fits = owners.len() == partitions
+            && owners.iter().all(|&o| usize::from(o) < seats.len())
+            && owners.iter().collect::<BTreeSet<_>>().len() >= factor
+            && seats.is_sorted()
+            && epoch > 0;
+        if !fits {
+            return Err(BadRing::Owners);
+        }
+        Ok(Ring { epoch, operation, factor, seats, owners, seal })
+    }
+
+    /// Grows with every change; the first ring has 1.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The name of the change that made it.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// N, the number of replicas of every key.
+    pub fn factor(&self) -> usize {
+        self.factor
+    }
+
+    /// The members, sorted by node id.
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// For each partition the index in [`seats`](Ring::seats) of its owner.
+    pub fn owners(&self) -> &[u16] {
+        &self.owners
+    }
+
+    /// What contexts are sealed with.
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// Q.
+    pub fn partitions(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// Where a key lives.
+    pub fn partition_of(&self, key: &Key) -> Partition {
+        partition_of(key.position(), self.partitions())
+    }
+
+    /// How many partitions a node owns.
+    pub fn owned_by(&self, node: NodeId) -> usize {
+        match self.seats.binary_search_by_key(&node, |s| s.node) {
+            Ok(seat) => self.owners.iter().filter(|&&o| usize::from(o) == seat).count(),
+            Err(_) => 0,
+        }
+    }
+}
+
+/// The partition of a ring position: the top log2(Q) bits.
+fn partition_of(position: u128, partitions: usize) -> Partition {
+    let bits = partitions.trailing_zeros();
+    let index = position.checked_shr(u128::BITS - bits).unwrap_or(0);
+    Partition(u16::try_from(index).expect("Q is at most 2^16"))
+}
+
+fn check(operation: &str, partitions: usize, factor: usize, seats: &[Seat]) -> Result<(), BadRing> {
+    let members = seats.len();
+    if !partitions.is_power_of_two() || partitions > MAX_PARTITIONS {
+        return Err(BadRing::Partitions(partitions));
+    }
+    if members == 0 || members > MAX_MEMBERS {
+        return Err(BadRing::Members(members));
+    }
+    if partitions < members {
+        return Err(BadRing::TooFewPartitions { members, partitions });
+    }
+    if factor == 0 || factor > MAX_FACTOR || factor > members {
+        return Err(BadRing::Factor { factor, members });
+    }
+    let mut seen = BTreeSet::new();
+    for seat in seats {
+        if !seen.insert(seat.node) {
+            return Err(BadRing::Twice(seat.node));
+        }
+        if seat.weight == 0 || seat.weight > MAX_WEIGHT {
+            return Err(BadRing::Weight { node: seat.node, weight: seat.weight });
+        }
+        too_long("a zone", seat.zone.len(), MAX_ZONE)?;
+    }
+    too_long("the operation id", operation.len(), MAX_OPERATION_ID)
+}
+
+fn too_long(what: &'static str, size: usize, limit: usize) -> Result<(), BadRing> {
+    if size > limit { Err(BadRing::TooLong { what, size, limit }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;
