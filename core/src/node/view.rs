@@ -1,0 +1,74 @@
+//! What a node knows, for people, probes and operators.
+
+use super::Node;
+use crate::{gossip::Member, ring::Ring, time::Now};
+use std::{sync::Arc, time::Duration};
+
+/// A node's view of its cluster at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// This node first, then the others by node id.
+    pub members: Vec<MemberView>,
+    /// The ring, once there is one.
+    pub ring: Option<Arc<Ring>>,
+    /// R, for reads that do not say.
+    pub read_quorum: usize,
+    /// W, for writes that do not say.
+    pub write_quorum: usize,
+    /// Whether clients should be sent here: there is a ring, the node is not about to
+    /// end, and it sees a peer unless it is alone in the ring. Never whether there is a
+    /// quorum: a node that waits for others must stay reachable.
+    pub ready: bool,
+}
+
+/// A member as this node sees it.
+#[derive(Clone, Debug)]
+pub struct MemberView {
+    /// Its own words.
+    pub member: Member,
+    /// Whether requests go to it.
+    pub up: bool,
+    /// Since the last news of it.
+    pub heard_ago: Duration,
+    /// How many it owns.
+    pub partitions: usize,
+}
+
+impl Node {
+    /// What this node knows now.
+    pub fn view(&self, now: Now) -> View {
+        let members = self.membership.entries().into_iter().map(|member| MemberView {
+            up: self.membership.is_up(member.node, now.instant),
+            heard_ago: self.membership.heard_ago(member.node, now.instant),
+            partitions: self.ring.as_ref().map_or(0, |r| r.owned_by(member.node)),
+            member,
+        });
+        View {
+            members: members.collect(),
+            ring: self.ring.clone(),
+            read_quorum: self.read_quorum,
+            write_quorum: self.write_quorum,
+            ready: self.is_ready(now),
+        }
+    }
+
+    /// See [`View::ready`].
+    pub fn is_ready(&self, now: Now) -> bool {
+        let Some(ring) = &self.ring else { return false };
+        let own = self.membership.own();
+        let alone = matches!(ring.seats(), [only] if only.node == own.node);
+        let sees_a_peer =
+            self.membership.others().any(|m| self.membership.is_up(m.node, now.instant));
+        !own.stopping && (alone || sees_a_peer)
+    }
+
+    /// The ring, once there is one.
+    pub fn ring(&self) -> Option<&Arc<Ring>> {
+        self.ring.as_ref()
+    }
+
+    /// The peer address of a member.
+    pub fn address_of(&self, node: crate::id::NodeId) -> Option<&str> {
+        self.membership.get(node).map(|m| m.address.as_str())
+    }
+}
