@@ -1,17 +1,18 @@
 //! Gossip (paper, section 4.8): who is in the cluster, and who is alive.
 //!
-//! Every node tells its view to one random member each second, and to one seed that is
-//! not among the members it can reach; whoever is told answers with its own. Of two entries for one
-//! node the one with the higher (generation, heartbeat) is true: only the node itself
-//! ever raises its own, so views merge in any order to the same result.
+//! Each second every node tells its view to one random member, to one of those it cannot
+//! reach, and to one seed that is not among those it can; whoever is told answers with
+//! its own. Of two entries for one node the one with the higher (generation, heartbeat)
+//! is true: only the node itself ever raises its own, so views merge in any order to the
+//! same result.
 //!
 //! Whether a member is *up* is each node's own judgement (section 4.8.3: a local
-//! notion of failure is enough): news of it came lately, and nothing sent to it failed
-//! since it was last heard directly. It moves no data and is told to nobody.
+//! notion of failure is enough): news of it came lately, and nothing that was sent to it
+//! failed since it was last heard directly. It moves no data and is told to nobody.
 
 use crate::{
     id::{Generation, NodeId},
-    ring::Ring,
+    ring::{Ring, RingTag},
     time::Instant,
 };
 use rand::{Rng, RngExt};
@@ -66,8 +67,8 @@ pub struct Gossip {
     pub members: Vec<Member>,
     /// Whether the receiver is to answer with its own view.
     pub reply_wanted: bool,
-    /// Of the sender's ring; 0 for none.
-    pub ring_epoch: u64,
+    /// Of the sender's ring.
+    pub ring_tag: RingTag,
     /// The sender's ring, for a receiver that holds an older one.
     pub ring: Option<Arc<Ring>>,
 }
@@ -78,14 +79,18 @@ struct Peer {
     member: Member,
     /// When its heartbeat was last seen to grow, whoever told it.
     heard: Instant,
-    /// Something sent to it failed after it was last heard directly.
-    unreachable: bool,
+    /// When something sent to it failed, if that was after it was last heard directly.
+    lost: Option<Instant>,
+    /// When it was last heard directly.
+    spoke: Instant,
 }
 
 /// All members that a node knows of, itself included.
 #[derive(Clone, Debug)]
 pub struct Membership {
     own: Member,
+    /// Somebody has heard a later process of this node than this is.
+    superseded: bool,
     seeds: Vec<String>,
     peers: BTreeMap<NodeId, Peer>,
 }
@@ -93,7 +98,8 @@ pub struct Membership {
 impl Membership {
     /// Knows only itself and the addresses of its seeds.
     pub fn new(own: Member, seeds: Vec<String>) -> Self {
-        let mut membership = Membership { own, seeds: Vec::new(), peers: BTreeMap::new() };
+        let (known, peers) = (Vec::new(), BTreeMap::new());
+        let mut membership = Membership { own, superseded: false, seeds: known, peers };
         membership.add_seeds(seeds);
         membership
     }
@@ -151,19 +157,28 @@ impl Membership {
     /// Takes a view of another node in. Returns the members not known before.
     pub fn merge(&mut self, told: &[Member], now: Instant) -> Vec<NodeId> {
         let mut new = Vec::new();
-        for member in told.iter().filter(|m| m.node != self.own.node) {
-            let fresh = Peer { member: member.clone(), heard: now, unreachable: false };
+        for member in told {
+            if member.node == self.own.node {
+                self.superseded |= member.age() > self.own.age();
+                continue;
+            }
             match self.peers.entry(member.node) {
                 Entry::Vacant(slot) => {
-                    slot.insert(fresh);
+                    slot.insert(Peer {
+                        member: member.clone(),
+                        heard: now,
+                        lost: None,
+                        spoke: Instant::default(),
+                    });
                     new.push(member.node);
                 }
                 Entry::Occupied(mut slot) => {
                     let known = slot.get_mut();
                     if member.age() > known.member.age() {
                         let restarted = member.generation > known.member.generation;
-                        let unreachable = known.unreachable && !restarted;
-                        *known = Peer { unreachable, ..fresh };
+                        known.lost = known.lost.filter(|_| !restarted);
+                        known.heard = now;
+                        known.member = member.clone();
                     }
                 }
             }
@@ -171,12 +186,19 @@ impl Membership {
         new
     }
 
+    /// Whether a later process of this node has been heard of: this one runs on a copy
+    /// of its disk, or on one that was put back to an older state, and must end.
+    pub fn is_superseded(&self) -> bool {
+        self.superseded
+    }
+
     /// A message came from the node itself. False when it is of a process that has been
     /// succeeded by another, or of nobody known.
-    pub fn hear(&mut self, node: NodeId, generation: Generation) -> bool {
+    pub fn hear(&mut self, node: NodeId, generation: Generation, now: Instant) -> bool {
         match self.peers.get_mut(&node) {
             Some(p) if generation == p.member.generation => {
-                p.unreachable = false;
+                p.lost = None;
+                p.spoke = now;
                 true
             }
             // Newer than what is told of it: its gossip is on the way.
@@ -186,20 +208,30 @@ impl Membership {
     }
 
     /// Something sent to the node failed. True if it was thought reachable.
-    pub fn lose(&mut self, node: NodeId) -> bool {
-        match self.peers.get_mut(&node) {
-            Some(p) => !std::mem::replace(&mut p.unreachable, true),
-            None => false,
+    pub fn lose(&mut self, node: NodeId, now: Instant) -> bool {
+        let was_up = self.is_up(node, now);
+        if let Some(p) = self.peers.get_mut(&node) {
+            p.lost = Some(now);
         }
+        was_up
+    }
+
+    /// Whether nothing has come from the node itself after `since`.
+    pub fn silent_since(&self, node: NodeId, since: Instant) -> bool {
+        self.peers.get(&node).is_some_and(|p| p.spoke <= since)
     }
 
     /// Whether requests go to the node. A node is always up to itself.
+    ///
+    /// One that was lost is tried again after [`DOWN_AFTER`], if there is still news of
+    /// it: to be heard directly may take long in a large cluster.
     pub fn is_up(&self, node: NodeId, now: Instant) -> bool {
         if node == self.own.node {
             return !self.own.stopping;
         }
         self.peers.get(&node).is_some_and(|p| {
-            !p.unreachable && !p.member.stopping && now.since(p.heard) < DOWN_AFTER
+            let lost = p.lost.is_some_and(|at| now.since(at) < DOWN_AFTER);
+            !lost && !p.member.stopping && now.since(p.heard) < DOWN_AFTER
         })
     }
 
@@ -289,12 +321,32 @@ mod tests {
         let mut m = Membership::new(member(0, 1, 0), vec![]);
         m.merge(&[member(1, 1, 0)], at(0));
         assert!(m.is_up(NodeId(1), at(1)));
-        m.lose(NodeId(1));
+        m.lose(NodeId(1), at(1));
         assert!(!m.is_up(NodeId(1), at(1)));
         m.merge(&[member(1, 1, 1)], at(1));
         assert!(!m.is_up(NodeId(1), at(1)), "hearsay does not make it reachable");
-        assert!(m.hear(NodeId(1), Generation(1)));
+        assert!(m.hear(NodeId(1), Generation(1), at(1)));
         assert!(m.is_up(NodeId(1), at(1)));
+    }
+
+    #[test]
+    fn a_lost_member_of_which_there_is_news_is_tried_again_after_a_while() {
+        let mut m = Membership::new(member(0, 1, 0), vec![]);
+        m.merge(&[member(1, 1, 0)], at(0));
+        assert!(m.lose(NodeId(1), at(1)));
+        assert!(!m.lose(NodeId(1), at(2)), "it is lost already");
+        m.merge(&[member(1, 1, 1)], at(11));
+        assert!(!m.is_up(NodeId(1), at(11)));
+        assert!(m.is_up(NodeId(1), at(12)));
+    }
+
+    #[test]
+    fn a_node_learns_that_a_later_process_of_it_was_heard() {
+        let mut m = Membership::new(member(0, 3, 5), vec![]);
+        m.merge(&[member(0, 3, 5), member(0, 2, 9)], at(0));
+        assert!(!m.is_superseded());
+        m.merge(&[member(0, 4, 0)], at(0));
+        assert!(m.is_superseded());
     }
 
     #[test]
@@ -312,9 +364,9 @@ mod tests {
     fn a_process_that_was_succeeded_is_not_heard() {
         let mut m = Membership::new(member(0, 1, 0), vec![]);
         m.merge(&[member(1, 2, 0)], at(0));
-        assert!(!m.hear(NodeId(1), Generation(1)));
-        assert!(m.hear(NodeId(1), Generation(2)));
-        assert!(!m.hear(NodeId(9), Generation(1)));
+        assert!(!m.hear(NodeId(1), Generation(1), at(1)));
+        assert!(m.hear(NodeId(1), Generation(2), at(1)));
+        assert!(!m.hear(NodeId(9), Generation(1), at(1)));
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub enum ReplicaAnswer {
         /// Whether they are synced to disk.
         durable: bool,
     },
-    /// The record is damaged or the disk failed to read it.
+    /// The record is damaged, the disk failed to read it, or it holds an older state
+    /// than it once did. Nothing was changed.
     Failed,
 }
 
@@ -108,7 +109,10 @@ fn perform<S: Store>(
             let (mut held, slot) = load(store, changed, key)?;
             let applied = held.write(write);
             keep_if(applied == Applied::New, slot, &held);
-            Ok(ReplicaAnswer::Wrote { versions: held, durable })
+            Ok(match applied {
+                Applied::New | Applied::Before => ReplicaAnswer::Wrote { versions: held, durable },
+                Applied::Reused => ReplicaAnswer::Failed,
+            })
         }
         Operation::Merge(versions) => {
             let (mut held, slot) = load(store, changed, key)?;

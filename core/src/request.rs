@@ -14,8 +14,7 @@ use std::time::Duration;
 /// How long a request may take when the client does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest a request may take. Later retries are not recognised for ever: see
-/// [`crate::version::RETRY_HORIZON_MS`].
+/// The longest a request may take.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A request of a client, its limits and its context already checked at the edge.
@@ -43,7 +42,8 @@ pub enum Command {
 /// A put or a delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteCommand {
-    /// The same for every retry.
+    /// The same for every retry, and for nothing else: a write whose id is known is taken
+    /// for a retry, whatever its value.
     pub request: RequestId,
     /// What the client has seen of the key; empty for a blind write.
     pub context: VersionVector,

@@ -4,7 +4,7 @@ use crate::{Malformed, malformed::at_most, v1};
 use dynamo_core::{
     gossip::{Gossip, Member},
     id::{Generation, NodeId},
-    ring::{MAX_ZONE, Ring},
+    ring::{MAX_ZONE, Ring, RingTag},
 };
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ impl From<Gossip> for v1::Gossip {
         v1::Gossip {
             members: gossip.members.into_iter().map(v1::Member::from).collect(),
             reply_wanted: gossip.reply_wanted,
-            ring_epoch: gossip.ring_epoch,
+            ring_epoch: gossip.ring_tag.epoch,
+            ring_digest: gossip.ring_tag.digest,
             ring: gossip.ring.as_deref().map(v1::Ring::from),
         }
     }
@@ -33,7 +34,7 @@ impl TryFrom<v1::Gossip> for Gossip {
         Ok(Gossip {
             members: members?,
             reply_wanted: gossip.reply_wanted,
-            ring_epoch: gossip.ring_epoch,
+            ring_tag: RingTag { epoch: gossip.ring_epoch, digest: gossip.ring_digest },
             ring: gossip.ring.map(Ring::try_from).transpose()?.map(Arc::new),
         })
     }

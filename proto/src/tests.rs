@@ -9,7 +9,7 @@ use dynamo_core::{
     message::{ForwardedWrite, Message, PeerOperation},
     replica::ReplicaAnswer,
     request::{Acks, Refusal, WriteCommand, Written},
-    ring::{Plan, Ring, Seal, Seat},
+    ring::{Plan, Ring, RingTag, Seal, Seat},
     time::Stamp,
     version::{Version, VersionVector, Versions, Write},
 };
@@ -96,13 +96,9 @@ fn member() -> impl Strategy<Value = Member> {
 
 fn gossip() -> impl Strategy<Value = Gossip> {
     let ring = prop::option::of(ring().prop_map(Arc::new));
-    (prop::collection::vec(member(), 0..4), any::<bool>(), any::<u64>(), ring).prop_map(
-        |(members, reply_wanted, ring_epoch, ring)| Gossip {
-            members,
-            reply_wanted,
-            ring_epoch,
-            ring,
-        },
+    let tag = any::<(u64, u64)>().prop_map(|(epoch, digest)| RingTag { epoch, digest });
+    (prop::collection::vec(member(), 0..4), any::<bool>(), tag, ring).prop_map(
+        |(members, reply_wanted, ring_tag, ring)| Gossip { members, reply_wanted, ring_tag, ring },
     )
 }
 

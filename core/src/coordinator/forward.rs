@@ -10,6 +10,17 @@ use crate::{
     request::{Refusal, WriteCommand, Written},
 };
 
+/// What the loss of a node means to a write on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The write is not with it.
+    Nothing,
+    /// The next coordinator is to be asked.
+    AskNext,
+    /// There is none left.
+    Everybody(Refusal),
+}
+
 /// A write on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Forward {
@@ -46,16 +57,26 @@ impl Forward {
         result: Result<Written, Refusal>,
     ) -> Option<Result<Written, Refusal>> {
         match result {
-            Err(Refusal::Stopping | Refusal::Storage | Refusal::NotAReplica) if self.next() => None,
+            Err(
+                Refusal::NoRing
+                | Refusal::Overloaded { .. }
+                | Refusal::Stopping
+                | Refusal::Storage
+                | Refusal::NotAReplica,
+            ) if self.next() => None,
             Err(_) if self.doubtful => Some(Err(self.timed_out())),
             result => Some(result),
         }
     }
 
-    /// The coordinator cannot be reached. `None` when the next one is to be asked.
-    pub(crate) fn lost(&mut self) -> Option<Refusal> {
+    /// A node cannot be reached.
+    pub(crate) fn lost(&mut self, node: NodeId) -> Lost {
+        self.others.retain(|&n| n != node);
+        if node != self.at {
+            return Lost::Nothing;
+        }
         self.doubtful = true;
-        if self.next() { None } else { Some(self.timed_out()) }
+        if self.next() { Lost::AskNext } else { Lost::Everybody(self.timed_out()) }
     }
 
     /// Time is up. How many replicas have it is not known here.
@@ -92,9 +113,17 @@ mod tests {
     fn a_coordinator_that_is_gone_is_replaced_by_the_next() {
         let mut f = forward();
         assert_eq!(f.at(), NodeId(1));
-        assert_eq!(f.lost(), None);
+        assert_eq!(f.lost(NodeId(1)), Lost::AskNext);
         assert_eq!(f.at(), NodeId(2));
-        assert_eq!(f.lost(), Some(Refusal::Indeterminate { needed: 2, had: 0 }));
+        let nobody = Refusal::Indeterminate { needed: 2, had: 0 };
+        assert_eq!(f.lost(NodeId(2)), Lost::Everybody(nobody));
+    }
+
+    #[test]
+    fn a_node_that_was_lost_meanwhile_is_not_asked() {
+        let mut f = forward();
+        assert_eq!(f.lost(NodeId(2)), Lost::Nothing);
+        assert!(matches!(f.lost(NodeId(1)), Lost::Everybody(_)));
     }
 
     /// The first coordinator may have applied the write before it went away, so a clear
@@ -104,7 +133,7 @@ mod tests {
         let refusal = || Refusal::Unavailable { needed: 2, up: 1, of: 3 };
         assert_eq!(forward().answered(Err(refusal())), Some(Err(refusal())));
         let mut f = forward();
-        f.lost();
+        f.lost(NodeId(1));
         assert!(matches!(f.answered(Err(refusal())), Some(Err(Refusal::Indeterminate { .. }))));
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     gossip::{Gossip, Member, Partner},
     id::NodeId,
     message::Message,
-    ring::Ring,
+    ring::{Ring, RingTag},
     store::Record,
     time::Now,
 };
@@ -19,7 +19,7 @@ impl Node {
                 Partner::Member(node) => self.tell(node, true, out),
                 // Whoever is there may have no ring; then it says so and is sent ours.
                 Partner::Seed(address) => {
-                    let gossip = self.view_for(u64::MAX, true);
+                    let gossip = self.view_for(RingTag::MAX, true);
                     out.push(Effect::SendToSeed(address, Message::Gossip(gossip)));
                 }
             }
@@ -27,7 +27,11 @@ impl Node {
     }
 
     pub(super) fn learn(&mut self, now: Now, told: &[Member], out: &mut Vec<Effect>) {
+        let before = self.membership.is_superseded();
         let new = self.membership.merge(told, now.instant);
+        if self.membership.is_superseded() && !before {
+            out.push(Effect::Note(Note::Superseded));
+        }
         out.extend(new.into_iter().map(|node| Effect::Note(Note::Met(node))));
     }
 
@@ -36,9 +40,9 @@ impl Node {
         if let Some(ring) = told.ring {
             self.adopt(ring, out);
         }
-        let behind = told.ring_epoch < self.ring_epoch();
+        let behind = told.ring_tag < self.ring_tag();
         if told.reply_wanted || behind {
-            let gossip = self.view_for(told.ring_epoch, false);
+            let gossip = self.view_for(told.ring_tag, false);
             out.push(Effect::Send(from, Message::Gossip(gossip)));
         }
     }
@@ -72,14 +76,21 @@ impl Node {
 
     fn tell(&self, node: NodeId, reply_wanted: bool, out: &mut Vec<Effect>) {
         let epoch = self.membership.get(node).map_or(0, |m| m.ring_epoch);
-        let gossip = self.view_for(epoch, reply_wanted);
+        // Whoever holds another ring of this epoch says so in its answer.
+        let tag = RingTag { epoch, digest: u64::MAX };
+        let gossip = self.view_for(tag, reply_wanted);
         out.push(Effect::Send(node, Message::Gossip(gossip)));
     }
 
-    /// What this node tells one that holds a ring of `their_epoch`.
-    fn view_for(&self, their_epoch: u64, reply_wanted: bool) -> Gossip {
-        let ring_epoch = self.ring_epoch();
-        let ring = self.ring.clone().filter(|_| their_epoch < ring_epoch);
-        Gossip { members: self.membership.entries(), reply_wanted, ring_epoch, ring }
+    /// Of the ring that this node holds.
+    fn ring_tag(&self) -> RingTag {
+        self.ring.as_ref().map_or_else(RingTag::default, |r| r.tag())
+    }
+
+    /// What this node tells one that holds a ring of this tag.
+    fn view_for(&self, theirs: RingTag, reply_wanted: bool) -> Gossip {
+        let ring_tag = self.ring_tag();
+        let ring = self.ring.clone().filter(|_| theirs < ring_tag);
+        Gossip { members: self.membership.entries(), reply_wanted, ring_tag, ring }
     }
 }

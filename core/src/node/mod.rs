@@ -98,6 +98,9 @@ pub enum Note {
         /// Its epoch.
         epoch: u64,
     },
+    /// A later process of this very node was heard of. This one answers no request any
+    /// more and should end: its disk is a copy, or was put back to an older state.
+    Superseded,
     /// A message was dropped: its sender is of a former generation or not known.
     Stale(NodeId),
     /// A request has ended.
@@ -201,11 +204,12 @@ impl Node {
         out: &mut Vec<Effect>,
     ) {
         // Gossip brings the sender's own entry, so it may come from a stranger.
+        let known = self.membership.get(from).is_some();
+        let was_up = !known || self.membership.is_up(from, now.instant);
         if let Message::Gossip(gossip) = &message {
             self.learn(now, &gossip.members, out);
         }
-        let was_up = self.membership.is_up(from, now.instant);
-        if !self.membership.hear(from, generation) {
+        if !self.membership.hear(from, generation, now.instant) {
             out.push(Effect::Note(Note::Stale(from)));
             return;
         }

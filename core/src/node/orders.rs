@@ -11,7 +11,8 @@ use std::sync::Arc;
 /// An order of an operator. All of them are idempotent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Lay the first ring, over members that are all up.
+    /// Lay the first ring, over members that are all up. When there is one of the same
+    /// operation id, nothing is done and the rest of the order is ignored.
     Bootstrap {
         /// Its name, size and members.
         plan: Plan,

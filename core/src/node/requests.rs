@@ -5,7 +5,7 @@ use super::{Effect, Node, Note, OPS_PER_GENERATION, RESERVE, RequestKind, Token}
 use crate::{
     coordinator::{
         Electorate,
-        forward::Forward,
+        forward::{Forward, Lost},
         get::Get,
         put::{Progress, Put},
     },
@@ -19,11 +19,21 @@ use crate::{
     version::{Version, Versions, Write},
 };
 use rand::seq::IndexedRandom;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// The most requests that a node works on at a time. One that is over it is refused at
 /// once, which is kinder than to be late for all of them.
 const MAX_IN_FLIGHT: usize = 10_000;
+
+/// Who is silent for less than this is not blamed: the client was impatient.
+const BLAME_AFTER: Duration = Duration::from_secs(1);
+
+/// When this node itself comes so much too late to a deadline, it blames nobody: it may
+/// have been paused, or its disk slow, and answers wait to be read.
+const OWN_DELAY: Duration = Duration::from_millis(500);
 
 /// All requests in flight.
 #[derive(Default)]
@@ -126,7 +136,7 @@ impl Node {
         origin: Origin,
         key: Key,
         quorum: usize,
-        timeout: std::time::Duration,
+        timeout: Duration,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let electorate = self.electorate(now, &key, quorum)?;
@@ -177,16 +187,17 @@ impl Node {
         Ok(())
     }
 
-    /// The replicas of a key that can be asked, if they can make the quorum.
+    /// The replicas of a key that can be asked, if they can make the quorum and this node
+    /// takes requests at all.
     fn electorate(&self, now: Now, key: &Key, needed: usize) -> Result<Electorate, Refusal> {
         let Some(ring) = &self.ring else { return Err(Refusal::NoRing) };
-        if self.membership.own().stopping {
+        if self.membership.own().stopping || self.membership.is_superseded() {
             return Err(Refusal::Stopping);
         }
         if self.requests.len() >= MAX_IN_FLIGHT {
             return Err(Refusal::Overloaded { limit: MAX_IN_FLIGHT });
         }
-        let mut up = ring.primaries(ring.partition_of(key));
+        let mut up = ring.primaries(ring.partition_of(key)).to_vec();
         up.retain(|&node| self.membership.is_up(node, now.instant));
         let electorate = Electorate { needed, up, of: ring.factor() };
         electorate.check()?;
@@ -198,7 +209,7 @@ impl Node {
         now: Now,
         origin: Origin,
         key: Key,
-        timeout: std::time::Duration,
+        timeout: Duration,
         machine: Machine,
     ) -> OpId {
         let id = self.next_op;
@@ -333,14 +344,16 @@ impl Node {
             key: running.key.clone(),
             write: forward.write.clone(),
             quorum: forward.quorum,
-            timeout: running.deadline.since(now.instant),
+            // Less than what is left, so that the coordinator's answer, also a failure,
+            // is here before the time is up.
+            timeout: running.deadline.since(now.instant) * 9 / 10,
         };
         out.push(Effect::Send(forward.at(), Message::ForwardRequest { id, write }));
     }
 
     /// Something sent to a node failed: no request waits for it any longer.
     pub(super) fn unreachable(&mut self, now: Now, node: NodeId, out: &mut Vec<Effect>) {
-        if self.membership.lose(node) {
+        if self.membership.lose(node, now.instant) {
             out.push(Effect::Note(Note::Lost(node)));
         }
         let waiting: Vec<_> = self.requests.running.keys().copied().collect();
@@ -361,16 +374,17 @@ impl Node {
                 let progress = put.lost(node);
                 self.advance(now, id, progress, out);
             }
-            Machine::Forward(forward) if forward.at() == node => match forward.lost() {
-                None => self.send_forward(now, id, out),
-                Some(refusal) => self.finish(now, id, Reply::Refused(refusal), out),
+            Machine::Forward(forward) => match forward.lost(node) {
+                Lost::Nothing => {}
+                Lost::AskNext => self.send_forward(now, id, out),
+                Lost::Everybody(refusal) => self.finish(now, id, Reply::Refused(refusal), out),
             },
-            Machine::Forward(_) => {}
         }
     }
 
-    /// Ends requests whose time is up. Who has kept one waiting all that time is not
-    /// asked again until it is heard.
+    /// Ends requests whose time is up. Who has said nothing at all since one of them
+    /// began, and had time to, is not asked again until it is heard. It may be slow, so
+    /// other requests go on waiting for it.
     pub(super) fn expire(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut silent = BTreeSet::new();
         while let Some(&(at, id)) = self.requests.deadlines.first() {
@@ -378,25 +392,31 @@ impl Node {
                 break;
             }
             let Some(running) = self.requests.running.get(&id) else { break };
+            let (began, mut asked) = (running.began, Vec::new());
             let refusal = match &running.machine {
                 Machine::Put(put) => {
-                    silent.extend(put.silent());
+                    asked.extend(put.silent());
                     put.timed_out()
                 }
                 Machine::Get(get) => {
-                    silent.extend(get.silent());
+                    asked.extend(get.silent());
                     get.timed_out()
                 }
                 Machine::Forward(forward) => {
-                    silent.insert(forward.at());
+                    asked.push(forward.at());
                     forward.timed_out()
                 }
             };
+            if at.since(began) >= BLAME_AFTER && now.instant.since(at) < OWN_DELAY {
+                asked.retain(|&n| self.membership.silent_since(n, began));
+                silent.extend(asked);
+            }
             self.finish(now, id, Reply::Refused(refusal), out);
         }
-        silent.remove(&self.membership.own().node);
         for node in silent {
-            self.unreachable(now, node, out);
+            if self.membership.lose(node, now.instant) {
+                out.push(Effect::Note(Note::Lost(node)));
+            }
         }
     }
 

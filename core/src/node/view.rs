@@ -59,7 +59,7 @@ impl Node {
         let alone = matches!(ring.seats(), [only] if only.node == own.node);
         let sees_a_peer =
             self.membership.others().any(|m| self.membership.is_up(m.node, now.instant));
-        !own.stopping && (alone || sees_a_peer)
+        !own.stopping && !self.membership.is_superseded() && (alone || sees_a_peer)
     }
 
     /// The ring, once there is one.

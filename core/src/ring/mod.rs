@@ -12,7 +12,11 @@ mod preference;
 pub use preference::PreferenceList;
 
 use crate::{id::NodeId, key::Key};
-use std::{collections::BTreeSet, fmt};
+use md5::{Digest, Md5};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// The largest number of partitions, so that one fits in 16 bits.
 pub const MAX_PARTITIONS: usize = 1 << 16;
@@ -65,6 +69,8 @@ impl fmt::Debug for Seal {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ring {
     epoch: u64,
+    /// Of all that follows. Comes second, so that rings are ordered as their tags are.
+    digest: u64,
     operation: String,
     factor: usize,
     /// Sorted by node.
@@ -72,6 +78,22 @@ pub struct Ring {
     /// For each partition the seat of its owner.
     owners: Vec<u16>,
     seal: Seal,
+    /// The first N of every preference list, one after the other: every request asks.
+    primaries: Vec<NodeId>,
+}
+
+/// Names a ring, and orders rings as they order themselves. The default is of none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RingTag {
+    /// See [`Ring::epoch`].
+    pub epoch: u64,
+    /// Two rings may be laid at the same time; this tells them apart.
+    pub digest: u64,
+}
+
+impl RingTag {
+    /// Not less than that of any ring.
+    pub const MAX: RingTag = RingTag { epoch: u64::MAX, digest: u64::MAX };
 }
 
 /// What does not make a ring.
@@ -148,7 +170,7 @@ impl Ring {
         seats.sort();
         check(&operation, partitions, factor, &seats)?;
         let owners = placement::deal(&seats, partitions);
-        Ok(Ring { epoch: 1, operation, factor, seats, owners, seal })
+        Ok(Ring::derive(1, operation, factor, seats, owners, seal))
     }
 
     /// Puts parts from the wire or the disk together, checking them.
@@ -162,13 +184,49 @@ impl Ring {
         check(&operation, partitions, factor, &seats)?;
         let fits = owners.len() == partitions
             && owners.iter().all(|&o| usize::from(o) < seats.len())
-            && owners.iter().collect::<BTreeSet<_>>().len() >= factor
             && seats.is_sorted()
             && epoch > 0;
         if !fits {
             return Err(BadRing::Owners);
         }
-        Ok(Ring { epoch, operation, factor, seats, owners, seal })
+        Ok(Ring::derive(epoch, operation, factor, seats, owners, seal))
+    }
+
+    /// Adds what follows from the parts.
+    fn derive(
+        epoch: u64,
+        operation: String,
+        factor: usize,
+        seats: Vec<Seat>,
+        owners: Vec<u16>,
+        seal: Seal,
+    ) -> Self {
+        let primaries = preference::table(&seats, &owners, factor);
+        let mut ring = Ring { epoch, digest: 0, operation, factor, seats, owners, seal, primaries };
+        ring.digest = ring.compute_digest();
+        ring
+    }
+
+    fn compute_digest(&self) -> u64 {
+        let mut hash = Md5::new();
+        hash.update((self.operation.len() as u64).to_be_bytes());
+        hash.update(&self.operation);
+        hash.update((self.factor as u64).to_be_bytes());
+        for Seat { node, zone, weight } in &self.seats {
+            hash.update(node.0.to_be_bytes());
+            hash.update(weight.to_be_bytes());
+            hash.update((zone.len() as u64).to_be_bytes());
+            hash.update(zone);
+        }
+        self.owners.iter().for_each(|o| hash.update(o.to_be_bytes()));
+        hash.update(self.seal.0);
+        let digest = u128::from_be_bytes(hash.finalize().into());
+        (digest >> 64) as u64
+    }
+
+    /// What tells whether it is greater than another ring, or the same.
+    pub fn tag(&self) -> RingTag {
+        RingTag { epoch: self.epoch, digest: self.digest }
     }
 
     /// Grows with every change; the first ring has 1.
@@ -218,6 +276,22 @@ impl Ring {
             Err(_) => 0,
         }
     }
+}
+
+/// For each seat a number of its zone, and how many zones there are. A seat whose zone is
+/// not known is a zone of its own.
+fn zones(seats: &[Seat]) -> (Vec<usize>, usize) {
+    let mut named = BTreeMap::new();
+    let mut count = 0;
+    let mut fresh = || {
+        count += 1;
+        count - 1
+    };
+    let zone = |s: &Seat| match s.zone.as_str() {
+        "" => fresh(),
+        name => *named.entry(name.to_owned()).or_insert_with(&mut fresh),
+    };
+    (seats.iter().map(zone).collect(), count)
 }
 
 /// The partition of a ring position: the top log2(Q) bits.

@@ -34,7 +34,7 @@ fn rings() -> impl Strategy<Value = Ring> {
 fn replicas(ring: &Ring) -> BTreeMap<NodeId, usize> {
     let mut count = BTreeMap::new();
     for p in all_partitions(ring) {
-        for node in ring.primaries(p) {
+        for &node in ring.primaries(p) {
             *count.entry(node).or_default() += 1;
         }
     }
@@ -77,6 +77,14 @@ proptest! {
     }
 
     #[test]
+    fn the_table_of_primaries_is_the_head_of_every_list(ring in rings()) {
+        for p in all_partitions(&ring) {
+            let list = ring.preference_list(p);
+            prop_assert_eq!(ring.primaries(p), list.primaries());
+        }
+    }
+
+    #[test]
     fn the_owner_is_the_first_primary(ring in rings()) {
         for p in all_partitions(&ring) {
             let owner = ring.seats()[usize::from(ring.owners()[usize::from(p.0)])].node;
@@ -99,6 +107,28 @@ proptest! {
         let again = Ring::from_parts(1, plan, ring.owners().to_vec(), *ring.seal());
         prop_assert_eq!(again, Ok(ring));
     }
+}
+
+/// With extreme weights one member owns everything; the others still hold replicas, and
+/// the ring still reads back from the wire and the disk.
+#[test]
+fn members_that_own_nothing_are_still_preferred_last() {
+    let ring = ring(vec![seat(1, "", 1_000), seat(2, "", 1), seat(3, "", 1)], 256, 3);
+    assert_eq!(ring.owned_by(NodeId(1)), 256);
+    assert_eq!(ring.primaries(Partition(7)), [NodeId(1), NodeId(2), NodeId(3)]);
+    let plan = plan(ring.seats().to_vec(), 256, 3);
+    assert_eq!(Ring::from_parts(1, plan, ring.owners().to_vec(), *ring.seal()), Ok(ring));
+}
+
+/// Two rings of one epoch, laid at the same time: everybody must prefer the same one,
+/// and tell them apart by their tags.
+#[test]
+fn rings_are_ordered_as_their_tags() {
+    let plan = || plan((1..=3).map(|n| seat(n, "", 1)).collect(), 8, 2);
+    let a = Ring::first(plan(), Seal([1; 16])).unwrap();
+    let b = Ring::first(plan(), Seal([2; 16])).unwrap();
+    assert_ne!(a.tag(), b.tag());
+    assert_eq!(a.cmp(&b), a.tag().cmp(&b.tag()));
 }
 
 /// Equal nodes without zones hold equal numbers of replicas, within 10 % (row P4).

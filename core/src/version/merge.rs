@@ -1,6 +1,7 @@
 //! Merging: the one operation by which replicas become equal.
 
-use super::{PAST_REQUESTS, PastRequest, RETRY_HORIZON_MS, Version, Versions};
+use super::{PAST_REQUESTS, PastRequest, Version, Versions};
+use crate::time::Stamp;
 
 impl Versions {
     /// Takes in all that `other` knows. Afterwards this holds every version of either
@@ -30,8 +31,10 @@ impl Versions {
         self.siblings = kept;
         self.seen.merge(&other.seen);
         self.past.extend(&other.past);
-        self.remember(gone);
-        *self != before
+        self.remember(gone, Stamp::default());
+        // Values need no comparing: a dot names one.
+        let dots = |v: &Versions| v.siblings.iter().map(|s| s.dot).collect::<Vec<_>>();
+        self.seen != before.seen || self.past != before.past || dots(self) != dots(&before)
     }
 
     /// True when this has seen the write that made `v`, and something newer than it.
@@ -39,11 +42,12 @@ impl Versions {
         self.is_past(v.request) || self.seen.covers(v.dot) && !self.has(v.dot)
     }
 
-    /// Adds versions that are no longer siblings to the past, and trims the past to
-    /// its horizon and its limit. What is kept depends only on the set of requests,
-    /// not on the order in which they came.
-    pub(super) fn remember(&mut self, gone: Vec<Version>) {
-        self.past.extend(gone.iter().map(|v| PastRequest { request: v.request, stamp: v.stamp }));
+    /// Adds versions that are no longer siblings to the past, and trims it to its limit.
+    /// What is kept depends only on the set of requests, not on the order in which they
+    /// came. `at` is when they were overwritten, if that happens now.
+    pub(super) fn remember(&mut self, gone: Vec<Version>, at: Stamp) {
+        let gone = gone.iter().map(|v| PastRequest { request: v.request, stamp: v.stamp.max(at) });
+        self.past.extend(gone);
         if self.past.is_empty() {
             return;
         }
@@ -52,9 +56,6 @@ impl Versions {
         self.past.sort_unstable_by_key(|p| (p.request, std::cmp::Reverse(p.stamp)));
         self.past.dedup_by_key(|p| p.request);
         self.past.sort_unstable_by_key(|p| std::cmp::Reverse((p.stamp, p.request)));
-        let stamps = siblings.iter().map(|v| v.stamp).chain(self.past.iter().map(|p| p.stamp));
-        let newest = stamps.max().unwrap_or_default();
-        self.past.retain(|p| newest.millis_since(p.stamp) <= RETRY_HORIZON_MS);
         self.past.truncate(PAST_REQUESTS);
     }
 }

@@ -13,9 +13,9 @@
 //!
 //! A write that timed out may be retried through another node, which gives it another
 //! dot. Both are the same event, so a version is known by its request id as well:
-//! among siblings of one request the lowest dot stays, and requests that were
-//! overwritten are remembered for [`RETRY_HORIZON_MS`] (the newest [`PAST_REQUESTS`]
-//! of them). A retry later than that can make a false sibling; it can lose nothing.
+//! among siblings of one request the lowest dot stays, and the [`PAST_REQUESTS`] requests
+//! that were overwritten last are remembered. A try that surfaces after more of them can
+//! make a false sibling; it can lose nothing.
 
 mod clock;
 mod merge;
@@ -28,12 +28,9 @@ use crate::{
 };
 use bytes::Bytes;
 
-/// How long an overwritten request is remembered, measured on the stamps of the
-/// key's own versions: twice as long as the longest request may take.
-pub const RETRY_HORIZON_MS: u64 = 60_000;
-
-/// How many overwritten requests are remembered for a key.
-pub const PAST_REQUESTS: usize = 16;
+/// How many overwritten requests are remembered for a key. Their number is the only
+/// bound: by time, one clock that is ahead would make all others' be forgotten.
+pub const PAST_REQUESTS: usize = 8;
 
 /// One version of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +56,12 @@ pub struct Versions {
     past: Vec<PastRequest>,
 }
 
-/// A write that was overwritten, and when it had been made.
+/// A write that was overwritten, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PastRequest {
     /// The client's name for the write.
     pub request: RequestId,
-    /// The stamp of the version it made.
+    /// By the clock of whoever overwrote it, and not before it was made.
     pub stamp: Stamp,
 }
 
@@ -84,6 +81,9 @@ pub enum Applied {
     New,
     /// The request had been applied before; nothing changed.
     Before,
+    /// The dot names a write that was made before: this disk holds an older state than
+    /// its node has had. Nothing changed.
+    Reused,
 }
 
 /// Parts that do not make [`Versions`].
@@ -132,22 +132,25 @@ impl Versions {
     /// Applies a write at its coordinator: the new version replaces what its context
     /// covers and becomes a sibling of the rest.
     ///
-    /// The dot must be new, and this must hold every earlier write of its actor to
-    /// the key: from then on the vector says that they have been seen.
+    /// This must hold every earlier write of the dot's actor to the key: from then on
+    /// the vector says that they have been seen.
     pub fn write(&mut self, write: Write) -> Applied {
         let Write { version, context } = write;
         if self.knows(version.request) {
             return Applied::Before;
         }
-        assert!(!self.seen.covers(version.dot), "dot {:?} is used twice", version.dot);
+        if self.seen.covers(version.dot) || context.covers(version.dot) {
+            return Applied::Reused;
+        }
         let (overwritten, kept) =
             std::mem::take(&mut self.siblings).into_iter().partition(|v| context.covers(v.dot));
         self.siblings = kept;
         self.seen.merge(&context);
-        self.seen.see(version.dot, version.stamp);
+        let stamp = version.stamp;
+        self.seen.see(version.dot, stamp);
         let at = self.siblings.partition_point(|v| v.dot < version.dot);
         self.siblings.insert(at, version);
-        self.remember(overwritten);
+        self.remember(overwritten, stamp);
         Applied::New
     }
 
