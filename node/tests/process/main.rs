@@ -1,0 +1,8 @@
+//! The process as its users meet it: started with flags, asked over its ports, ended by
+//! signals. Each test has processes, ports and directories of its own.
+
+mod client_port;
+mod life;
+mod node;
+mod peer_port;
+mod ring;
