@@ -58,6 +58,7 @@ generated: generate
 
 .PHONY: chart
 chart: ## check the Helm chart
+	e2e/kube/install
 	charts/check
 
 .PHONY: e2e
