@@ -1,7 +1,8 @@
 # What people and CI do with this repository. `make help` lists it.
 #
 # Build output lives outside the checkout, so that a fresh clone starts warm. Everything is
-# built in one profile, so that RocksDB is compiled once.
+# built in one profile and for the whole workspace, since cargo builds a dependency again
+# for every other set of features: so RocksDB is compiled once.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,7 +12,7 @@ SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dynamo
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/release
-CARGO_FLAGS := --release --locked
+CARGO_FLAGS := --release --locked --workspace
 SEEDS ?= 1000
 
 .PHONY: help
@@ -24,30 +25,29 @@ prepare:
 
 .PHONY: build
 build: prepare ## build all programs
-	cargo build $(CARGO_FLAGS) --workspace --bins
+	cargo build $(CARGO_FLAGS) --bins
 
 .PHONY: run
 run: build ## a ring of 5 nodes on this machine, tried out; ONCE=1 ends afterwards
 	@$(BIN)/dynamo-try $(if $(ONCE),--once)
 
 .PHONY: test
-test: prepare ## all tests that need no Kubernetes
-	cargo build $(CARGO_FLAGS) --workspace --bins
-	cargo test $(CARGO_FLAGS) --workspace
+test: build ## all tests that need no Kubernetes
+	cargo test $(CARGO_FLAGS)
 
 .PHONY: sim
-sim: prepare ## simulated clusters with faults; SEEDS=n START=s
-	cargo run $(CARGO_FLAGS) -p dynamo-sim -- --seeds $(SEEDS) $(if $(START),--start $(START))
+sim: build ## simulated clusters with faults; SEEDS=n START=s
+	$(BIN)/dynamo-sim --seeds $(SEEDS) $(if $(START),--start $(START))
 
 .PHONY: lint
 lint: prepare ## format, clippy, scripts
 	cargo fmt --all --check
-	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	tools/tidy
 
 .PHONY: generate
-generate: prepare ## write the CRDs from the operator's types
-	cargo run $(CARGO_FLAGS) -p dynamo-operator --bin crdgen -- --out crds
+generate: build ## write the CRDs from the operator's types
+	$(BIN)/crdgen --out crds
 	mkdir -p charts/dynamo/files/crds
 	cp crds/*.yaml charts/dynamo/files/crds/
 

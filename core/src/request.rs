@@ -6,7 +6,7 @@
 use crate::{
     id::{NodeId, RequestId},
     key::Key,
-    version::{Version, VersionVector},
+    version::{Context, Version},
 };
 use bytes::Bytes;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub struct WriteCommand {
     /// for a retry, whatever its value.
     pub request: RequestId,
     /// What the client has seen of the key; empty for a blind write.
-    pub context: VersionVector,
+    pub context: Context,
     /// `None` deletes.
     pub value: Option<Bytes>,
 }
@@ -68,7 +68,7 @@ pub struct Got {
     /// The versions that no other has seen, without tombstones.
     pub siblings: Vec<Version>,
     /// Covers all of them, tombstones too.
-    pub context: VersionVector,
+    pub context: Context,
     /// How many replicas the answer rests on.
     pub replies: usize,
     /// The node that gathered it.
@@ -81,7 +81,7 @@ pub struct Written {
     /// What the client has now seen, for its next write. `None` when there are
     /// siblings that this write did not see: a context that covers them would let the
     /// next write overwrite them unread.
-    pub context: Option<VersionVector>,
+    pub context: Option<Context>,
     /// How many versions the coordinator holds, tombstones included.
     pub siblings: usize,
     /// Who acknowledged as what.

@@ -287,7 +287,6 @@ mod tests {
             (["--seeds", "a:1,::1:2"], "::1:2"),
             (["--durability", "maybe"], "maybe"),
             (["--no-such-flag", ""], "--no-such-flag"),
-            (["--cluster-id", "mine"], "mine"),
         ] {
             let line = parse(&bad).unwrap_err();
             assert!(line.contains(named), "{line}");
@@ -296,7 +295,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn what_is_missing_or_no_cluster_id_is_named() {
+        let args = ["dynamo-node", "--data-dir", "d", "--cluster-id", "mine"];
+        let Err(NoConfig::Bad(line)) = Config::parse(args) else { panic!("refused") };
+        assert!(line.contains("--cluster-id") && line.contains("mine"), "{line}");
         let Err(NoConfig::Bad(line)) = Config::parse(["dynamo-node"]) else { panic!("refused") };
         assert!(line.contains("--data-dir") && line.contains("--cluster-id"), "{line}");
     }

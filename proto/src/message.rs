@@ -6,13 +6,13 @@ use crate::{
     malformed::need,
     uncount,
     v1::{self, message::Content},
-    version::{clock_from_wire, clock_to_wire},
 };
 use dynamo_core::{
     id::OpId,
     message::{ForwardedWrite, Message, PeerOperation},
     replica::ReplicaAnswer,
     request::WriteCommand,
+    version::Context,
 };
 use std::time::Duration;
 
@@ -129,7 +129,7 @@ impl From<ForwardedWrite> for v1::ForwardRequest {
             id: 0,
             key: Some((&key).into()),
             request_id: request_to_wire(write.request),
-            context: clock_to_wire(&write.context),
+            context: Some(&write.context).filter(|c| !c.is_empty()).map(v1::Context::from),
             value: write.value,
             w: count(quorum),
             timeout_ms: u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX),
@@ -144,7 +144,7 @@ impl TryFrom<v1::ForwardRequest> for ForwardedWrite {
             key: need(m.key, "the key")?.try_into()?,
             write: WriteCommand {
                 request: request_from_wire(&m.request_id)?,
-                context: clock_from_wire(m.context)?,
+                context: m.context.map(Context::try_from).transpose()?.unwrap_or_default(),
                 value: m.value,
             },
             quorum: uncount(m.w),

@@ -1,19 +1,19 @@
 //! What became of a forwarded write.
 
 use crate::{
-    Malformed, count, uncount, v1,
-    v1::refusal::Kind,
-    version::{clock_from_wire, clock_to_wire},
+    Malformed, count, uncount,
+    v1::{self, refusal::Kind},
 };
 use dynamo_core::{
     id::NodeId,
     request::{Acks, Refusal, Written},
+    version::Context,
 };
 
 impl From<Written> for v1::Written {
     fn from(written: Written) -> Self {
         v1::Written {
-            context: written.context.as_ref().map(clock_to_wire).unwrap_or_default(),
+            context: written.context.as_ref().map(v1::Context::from),
             primaries: count(written.acks.primaries),
             fallbacks: count(written.acks.fallbacks),
             durable: count(written.acks.durable),
@@ -26,10 +26,8 @@ impl From<Written> for v1::Written {
 impl TryFrom<v1::Written> for Written {
     type Error = Malformed;
     fn try_from(written: v1::Written) -> Result<Self, Malformed> {
-        // A context covers its own write at least, so an empty one is none.
-        let context = clock_from_wire(written.context)?;
         Ok(Written {
-            context: Some(context).filter(|c| !c.is_empty()),
+            context: written.context.map(Context::try_from).transpose()?,
             siblings: uncount(written.siblings),
             acks: Acks {
                 primaries: uncount(written.primaries),

@@ -11,7 +11,7 @@ use dynamo_core::{
     request::{Acks, Refusal, WriteCommand, Written},
     ring::{Plan, Ring, RingTag, Seal, Seat},
     time::Stamp,
-    version::{Version, VersionVector, Versions, Write},
+    version::{Context, Version, VersionVector, Versions, Write},
 };
 use proptest::prelude::*;
 use prost::Message as _;
@@ -32,9 +32,16 @@ fn dot() -> impl Strategy<Value = Dot> {
     })
 }
 
-pub(crate) fn vector() -> impl Strategy<Value = VersionVector> {
+fn vector() -> impl Strategy<Value = VersionVector> {
     prop::collection::vec((dot(), any::<u64>().prop_map(Stamp)), 0..5)
         .prop_map(|dots| dots.into_iter().collect())
+}
+
+pub(crate) fn context() -> impl Strategy<Value = Context> {
+    (vector(), versions()).prop_map(|(seen, other)| {
+        let past = other.context().past().to_vec();
+        Context::from_parts(seen, past).expect("any vector has any past")
+    })
 }
 
 /// Versions with a history: writes at two coordinators, some of which saw all before.
@@ -51,7 +58,7 @@ fn versions() -> impl Strategy<Value = Versions> {
                 stamp: Stamp(stamp),
                 value,
             };
-            let context = if seen { all.seen().clone() } else { VersionVector::default() };
+            let context = if seen { all.context() } else { Context::default() };
             all.write(Write { version, context });
         }
         all
@@ -119,8 +126,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 }
 
 fn written() -> impl Strategy<Value = Written> {
-    let context = prop::option::of(vector().prop_filter("never empty", |v| !v.is_empty()));
-    (context, 0..9usize, 0..9usize, 0..9usize, any::<u64>()).prop_map(
+    (prop::option::of(context()), 0..9usize, 0..9usize, 0..9usize, any::<u64>()).prop_map(
         |(context, siblings, primaries, durable, coordinator)| Written {
             context,
             siblings,
@@ -132,7 +138,7 @@ fn written() -> impl Strategy<Value = Written> {
 
 fn forwarded() -> impl Strategy<Value = ForwardedWrite> {
     let value = prop::option::of(bytes(0));
-    (key(), any::<[u8; 16]>(), vector(), value, 0..17usize, any::<u32>()).prop_map(
+    (key(), any::<[u8; 16]>(), context(), value, 0..17usize, any::<u32>()).prop_map(
         |(key, request, context, value, quorum, ms)| ForwardedWrite {
             key,
             write: WriteCommand { request: RequestId(request), context, value },
@@ -281,7 +287,7 @@ fn a_record_of_a_later_format_is_named_as_such() {
 fn what_cannot_be_is_refused() {
     let dot = |counter| Some(v1::Dot { node: 1, incarnation: 1, counter });
     let entry = |counter| v1::ClockEntry { upto: dot(counter), stamp: 0 };
-    let refused = |entries| VersionVector::try_from(v1::Clock { entries }).unwrap_err();
+    let refused = |seen| Context::try_from(v1::Context { seen, past: vec![] }).unwrap_err();
     assert!(matches!(refused(vec![entry(0)]), Malformed::Value(_)));
     assert!(matches!(refused(vec![entry(1), entry(2)]), Malformed::Value(_)), "an actor twice");
     let absent = v1::ClockEntry { upto: None, stamp: 0 };

@@ -9,17 +9,17 @@ use crate::{
 use dynamo_core::{
     id::Dot,
     time::Stamp,
-    version::{PastRequest, Version, VersionVector, Versions},
+    version::{Context, PastRequest, Version, VersionVector, Versions},
 };
 
-pub(crate) fn clock_to_wire(clock: &VersionVector) -> Vec<v1::ClockEntry> {
+fn clock_to_wire(clock: &VersionVector) -> Vec<v1::ClockEntry> {
     let entry =
         |(dot, stamp): (Dot, Stamp)| v1::ClockEntry { upto: Some(dot.into()), stamp: stamp.0 };
     clock.iter().map(entry).collect()
 }
 
 /// Entries must be sorted by actor, each actor once: what is equal is equal on the wire.
-pub(crate) fn clock_from_wire(entries: Vec<v1::ClockEntry>) -> Result<VersionVector, Malformed> {
+fn clock_from_wire(entries: Vec<v1::ClockEntry>) -> Result<VersionVector, Malformed> {
     let mut clock = VersionVector::default();
     let mut last = None;
     for entry in entries {
@@ -33,16 +33,33 @@ pub(crate) fn clock_from_wire(entries: Vec<v1::ClockEntry>) -> Result<VersionVec
     Ok(clock)
 }
 
-impl From<&VersionVector> for v1::Clock {
-    fn from(clock: &VersionVector) -> Self {
-        v1::Clock { entries: clock_to_wire(clock) }
+fn past_to_wire(past: &[PastRequest]) -> Vec<v1::PastRequest> {
+    let wire = |p: &PastRequest| v1::PastRequest {
+        request_id: request_to_wire(p.request),
+        stamp: p.stamp.0,
+    };
+    past.iter().map(wire).collect()
+}
+
+fn past_from_wire(past: Vec<v1::PastRequest>) -> Result<Vec<PastRequest>, Malformed> {
+    let core = |p: v1::PastRequest| {
+        let request = request_from_wire(&p.request_id)?;
+        Ok(PastRequest { request, stamp: Stamp(p.stamp) })
+    };
+    past.into_iter().map(core).collect()
+}
+
+impl From<&Context> for v1::Context {
+    fn from(context: &Context) -> Self {
+        v1::Context { seen: clock_to_wire(context.seen()), past: past_to_wire(context.past()) }
     }
 }
 
-impl TryFrom<v1::Clock> for VersionVector {
+impl TryFrom<v1::Context> for Context {
     type Error = Malformed;
-    fn try_from(clock: v1::Clock) -> Result<Self, Malformed> {
-        clock_from_wire(clock.entries)
+    fn try_from(context: v1::Context) -> Result<Self, Malformed> {
+        let (seen, past) = (clock_from_wire(context.seen)?, past_from_wire(context.past)?);
+        Ok(Context::from_parts(seen, past)?)
     }
 }
 
@@ -71,14 +88,10 @@ impl TryFrom<v1::Version> for Version {
 
 impl From<&Versions> for v1::Versions {
     fn from(versions: &Versions) -> Self {
-        let past = |p: &PastRequest| v1::PastRequest {
-            request_id: request_to_wire(p.request),
-            stamp: p.stamp.0,
-        };
         v1::Versions {
             seen: clock_to_wire(versions.seen()),
             siblings: versions.siblings().iter().map(v1::Version::from).collect(),
-            past: versions.past().iter().map(past).collect(),
+            past: past_to_wire(versions.past()),
         }
     }
 }
@@ -86,13 +99,8 @@ impl From<&Versions> for v1::Versions {
 impl TryFrom<v1::Versions> for Versions {
     type Error = Malformed;
     fn try_from(versions: v1::Versions) -> Result<Self, Malformed> {
-        let past = |p: v1::PastRequest| -> Result<_, Malformed> {
-            let request = request_from_wire(&p.request_id)?;
-            Ok(PastRequest { request, stamp: Stamp(p.stamp) })
-        };
         let seen = clock_from_wire(versions.seen)?;
         let siblings: Result<_, _> = versions.siblings.into_iter().map(Version::try_from).collect();
-        let past: Result<_, _> = versions.past.into_iter().map(past).collect();
-        Ok(Versions::from_parts(seen, siblings?, past?)?)
+        Ok(Versions::from_parts(seen, siblings?, past_from_wire(versions.past)?)?)
     }
 }

@@ -98,14 +98,11 @@ impl Forward {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::RequestId, version::VersionVector};
+    use crate::{id::RequestId, version::Context};
 
     fn forward() -> Forward {
-        let write = WriteCommand {
-            request: RequestId([1; 16]),
-            context: VersionVector::default(),
-            value: None,
-        };
+        let write =
+            WriteCommand { request: RequestId([1; 16]), context: Context::default(), value: None };
         Forward::new(write, 2, vec![NodeId(2), NodeId(1)]).unwrap()
     }
 

@@ -90,7 +90,7 @@ impl Get {
         let values = self.gathered.siblings().iter().filter(|v| v.value.is_some());
         Got {
             siblings: values.cloned().collect(),
-            context: self.gathered.seen().clone(),
+            context: self.gathered.context(),
             replies: self.vote.granted(),
             coordinator: self.own,
         }
@@ -103,7 +103,7 @@ mod tests {
     use crate::{
         id::{Actor, Dot, Incarnation, RequestId},
         time::Stamp,
-        version::{Version, VersionVector, Write},
+        version::{Context, Version, Write},
     };
     use bytes::Bytes;
 
@@ -115,7 +115,7 @@ mod tests {
         Get::new(A, &Electorate { needed, up: vec![A, B, C], of: 3 })
     }
 
-    fn written(by: NodeId, value: Option<&'static str>, context: &VersionVector) -> Versions {
+    fn written(by: NodeId, value: Option<&'static str>, context: &Context) -> Versions {
         let dot = Dot { actor: Actor { node: by, incarnation: Incarnation(1) }, counter: 1 };
         let request = RequestId(u128::from(by.0).to_be_bytes());
         let value = value.map(Bytes::from);
@@ -131,38 +131,38 @@ mod tests {
 
     #[test]
     fn it_returns_what_no_other_version_has_seen() {
-        let old = written(A, Some("old"), &VersionVector::default());
-        let new = written(B, Some("new"), old.seen());
+        let old = written(A, Some("old"), &Context::default());
+        let new = written(B, Some("new"), &old.context());
         let mut g = get(2);
         assert_eq!(g.answered(A, ReplicaAnswer::Holds(old)), None);
         let Some(Ok(got)) = g.answered(C, ReplicaAnswer::Holds(new.clone())) else {
             panic!("R is reached")
         };
         assert_eq!(values(&got), [b"new"]);
-        assert_eq!((&got.context, got.replies), (new.seen(), 2));
+        assert_eq!((&got.context, got.replies), (&new.context(), 2));
     }
 
     #[test]
     fn concurrent_versions_are_all_returned_under_one_context() {
-        let a = written(A, Some("a"), &VersionVector::default());
-        let b = written(B, Some("b"), &VersionVector::default());
+        let a = written(A, Some("a"), &Context::default());
+        let b = written(B, Some("b"), &Context::default());
         let mut g = get(2);
         g.answered(A, ReplicaAnswer::Holds(a.clone()));
         let Some(Ok(got)) = g.answered(B, ReplicaAnswer::Holds(b.clone())) else {
             panic!("R is reached")
         };
         assert_eq!(values(&got), [b"a", b"b"]);
-        assert!(got.context.dominates(a.seen()) && got.context.dominates(b.seen()));
+        assert!(got.context.seen().dominates(a.seen()) && got.context.seen().dominates(b.seen()));
     }
 
     #[test]
     fn a_deleted_key_has_no_value_but_a_context() {
-        let gone = written(A, None, &VersionVector::default());
+        let gone = written(A, None, &Context::default());
         let mut g = get(1);
         let Some(Ok(got)) = g.answered(A, ReplicaAnswer::Holds(gone.clone())) else {
             panic!("R is reached")
         };
-        assert_eq!((got.siblings.len(), &got.context), (0, gone.seen()));
+        assert_eq!((got.siblings.len(), &got.context), (0, &gone.context()));
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Put {
     fn wrote(&mut self, versions: Versions, durable: bool) -> Progress {
         self.written.siblings = versions.siblings().len();
         self.written.context = match versions.siblings() {
-            [only] if only.request == self.request => Some(versions.seen().clone()),
+            [only] if only.request == self.request => Some(versions.context()),
             _ => None,
         };
         let answer = match self.acknowledge(durable) {
@@ -138,7 +138,7 @@ mod tests {
     use crate::{
         id::{Actor, Dot, Incarnation},
         time::Stamp,
-        version::{Version, VersionVector, Write},
+        version::{Context, Version, Write},
     };
 
     const A: NodeId = NodeId(1);
@@ -153,7 +153,7 @@ mod tests {
             let actor = Actor { node: A, incarnation: Incarnation(1) };
             let dot = Dot { actor, counter };
             let version = Version { dot, request, stamp: Stamp(1), value: None };
-            held.write(Write { version, context: VersionVector::default() });
+            held.write(Write { version, context: Context::default() });
         }
         held
     }
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(wrote(&mut p, &[REQUEST]), replicate);
         let Progress::Done(Ok(written)) = p.answered(C, MERGED) else { panic!("W is reached") };
         assert_eq!(written.acks, Acks { primaries: 2, fallbacks: 0, durable: 2 });
-        assert_eq!(written.context.as_ref(), Some(all.seen()));
+        assert_eq!(written.context, Some(all.context()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     id::{Actor, Dot, Incarnation, NodeId, RequestId},
     key::Key,
     time::Stamp,
-    version::{Version, VersionVector, Versions, Write},
+    version::{Context, Version, Versions, Write},
 };
 use bytes::Bytes;
 
@@ -28,7 +28,7 @@ fn versions(counter: u64, value: &[u8]) -> Versions {
         value: Some(Bytes::copy_from_slice(value)),
     };
     let mut v = Versions::default();
-    v.write(Write { version, context: VersionVector::default() });
+    v.write(Write { version, context: Context::default() });
     v
 }
 

@@ -14,19 +14,23 @@
 //! A write that timed out may be retried through another node, which gives it another
 //! dot. Both are the same event, so a version is known by its request id as well:
 //! among siblings of one request the lowest dot stays, and the [`PAST_REQUESTS`] requests
-//! that were overwritten last are remembered. A try that surfaces after more of them can
-//! make a false sibling; it can lose nothing.
+//! that were overwritten last are remembered, also by who was only told of them in a
+//! [`Context`]. A try that surfaces after more of them can make a false sibling; it can
+//! lose nothing.
 
 mod clock;
+mod context;
 mod merge;
 
 pub use clock::{Entry, VersionVector};
+pub use context::Context;
 
 use crate::{
     id::{Dot, RequestId},
     time::Stamp,
 };
 use bytes::Bytes;
+use std::collections::BTreeSet;
 
 /// How many overwritten requests are remembered for a key. Their number is the only
 /// bound: by time, one clock that is ahead would make all others' be forgotten.
@@ -71,7 +75,7 @@ pub struct Write {
     /// The version to be.
     pub version: Version,
     /// What the client had seen when it wrote.
-    pub context: VersionVector,
+    pub context: Context,
 }
 
 /// What became of a write.
@@ -104,16 +108,14 @@ impl Versions {
         let covered = siblings.iter().all(|v| seen.covers(v.dot));
         refuse(!covered, "the clock covers every sibling")?;
         refuse(past.len() > PAST_REQUESTS, "few past requests are kept")?;
-        let v = Versions { seen, siblings, past };
-        let distinct = v.siblings.iter().enumerate().all(|(i, a)| {
-            let again = v.siblings[i + 1..].iter().any(|b| a.request == b.request);
-            !again && !v.is_past(a.request)
-        });
+        let requests: BTreeSet<_> = siblings.iter().map(|v| v.request).collect();
+        let distinct =
+            requests.len() == siblings.len() && past.iter().all(|p| !requests.contains(&p.request));
         refuse(!distinct, "one version per request")?;
-        Ok(v)
+        Ok(Versions { seen, siblings, past })
     }
 
-    /// The vector that covers all siblings: the context of a read.
+    /// The vector that covers all siblings.
     pub fn seen(&self) -> &VersionVector {
         &self.seen
     }
@@ -139,13 +141,14 @@ impl Versions {
         if self.knows(version.request) {
             return Applied::Before;
         }
-        if self.seen.covers(version.dot) || context.covers(version.dot) {
+        if self.seen.covers(version.dot) || context.seen().covers(version.dot) {
             return Applied::Reused;
         }
         let (overwritten, kept) =
-            std::mem::take(&mut self.siblings).into_iter().partition(|v| context.covers(v.dot));
+            std::mem::take(&mut self.siblings).into_iter().partition(|v| context.overwrites(v));
         self.siblings = kept;
-        self.seen.merge(&context);
+        self.seen.merge(context.seen());
+        self.past.extend(context.past());
         let stamp = version.stamp;
         self.seen.see(version.dot, stamp);
         let at = self.siblings.partition_point(|v| v.dot < version.dot);

@@ -13,7 +13,7 @@ fn request(n: u64) -> RequestId {
     RequestId(u128::from(n).to_be_bytes())
 }
 
-fn write(node: u64, counter: u64, n: u64, context: &VersionVector) -> Write {
+fn write(node: u64, counter: u64, n: u64, context: &Context) -> Write {
     let value = Some(Bytes::from(format!("v{n}")));
     let version = Version { dot: dot(node, counter), request: request(n), stamp: Stamp(n), value };
     Write { version, context: context.clone() }
@@ -33,8 +33,8 @@ fn values(v: &Versions) -> Vec<String> {
 #[test]
 fn a_put_with_the_context_of_a_read_replaces_what_was_read() {
     let mut v = Versions::default();
-    v.write(write(1, 1, 1, &VersionVector::default()));
-    let context = v.seen().clone();
+    v.write(write(1, 1, 1, &Context::default()));
+    let context = v.context();
     v.write(write(1, 2, 2, &context));
     assert_eq!(values(&v), ["v2"]);
 }
@@ -42,8 +42,8 @@ fn a_put_with_the_context_of_a_read_replaces_what_was_read() {
 #[test]
 fn a_blind_put_becomes_a_sibling() {
     let mut v = Versions::default();
-    v.write(write(1, 1, 1, &VersionVector::default()));
-    v.write(write(1, 2, 2, &VersionVector::default()));
+    v.write(write(1, 1, 1, &Context::default()));
+    v.write(write(1, 2, 2, &Context::default()));
     assert_eq!(values(&v), ["v1", "v2"]);
 }
 
@@ -54,7 +54,7 @@ fn a_blind_put_becomes_a_sibling() {
 fn interleaved_writers_through_one_node_do_not_explode() {
     let mut v = Versions::default();
     for round in 0..100 {
-        let read = v.seen().clone();
+        let read = v.context();
         v.write(write(1, 2 * round + 1, 2 * round + 1, &read));
         assert_eq!(v.siblings().len(), 1, "the first writer saw all there was");
         v.write(write(1, 2 * round + 2, 2 * round + 2, &read));
@@ -65,17 +65,17 @@ fn interleaved_writers_through_one_node_do_not_explode() {
 #[test]
 fn a_retry_through_the_same_node_changes_nothing() {
     let mut v = Versions::default();
-    v.write(write(1, 1, 7, &VersionVector::default()));
+    v.write(write(1, 1, 7, &Context::default()));
     let once = v.clone();
-    assert_eq!(v.write(write(1, 2, 7, &VersionVector::default())), Applied::Before);
+    assert_eq!(v.write(write(1, 2, 7, &Context::default())), Applied::Before);
     assert_eq!(v, once);
 }
 
 #[test]
 fn a_retry_through_another_node_is_the_same_write() {
     let (mut a, mut b) = (Versions::default(), Versions::default());
-    a.write(write(1, 1, 7, &VersionVector::default()));
-    b.write(write(2, 1, 7, &VersionVector::default()));
+    a.write(write(1, 1, 7, &Context::default()));
+    b.write(write(2, 1, 7, &Context::default()));
     assert_eq!(values(&merged(&a, &b)), ["v7"]);
 }
 
@@ -84,10 +84,10 @@ fn a_retry_through_another_node_is_the_same_write() {
 #[test]
 fn a_first_try_that_arrives_after_the_retry_was_overwritten_stays_overwritten() {
     let mut first = Versions::default();
-    first.write(write(1, 1, 7, &VersionVector::default()));
+    first.write(write(1, 1, 7, &Context::default()));
     let mut retry = Versions::default();
-    retry.write(write(2, 1, 7, &VersionVector::default()));
-    let context = retry.seen().clone();
+    retry.write(write(2, 1, 7, &Context::default()));
+    let context = retry.context();
     retry.write(write(2, 2, 8, &context));
     assert_eq!(values(&merged(&first, &retry)), ["v8"]);
 }
@@ -101,9 +101,9 @@ fn a_first_try_that_surfaces_after_the_deletion_stays_deleted() {
         w
     };
     let (mut cut_off, mut held) = (Versions::default(), Versions::default());
-    cut_off.write(at(write(1, 1, 7, &VersionVector::default()), 100));
-    held.write(at(write(2, 1, 7, &VersionVector::default()), 101));
-    let context = held.seen().clone();
+    cut_off.write(at(write(1, 1, 7, &Context::default()), 100));
+    held.write(at(write(2, 1, 7, &Context::default()), 101));
+    let context = held.context();
     let mut deletion = at(write(2, 2, 8, &context), 221);
     deletion.version.value = None;
     held.write(deletion);
@@ -114,19 +114,44 @@ fn a_first_try_that_surfaces_after_the_deletion_stays_deleted() {
 #[test]
 fn a_dot_that_was_used_before_makes_no_version() {
     let mut v = Versions::default();
-    v.write(write(1, 1, 1, &VersionVector::default()));
+    v.write(write(1, 1, 1, &Context::default()));
     let before = v.clone();
-    assert_eq!(v.write(write(1, 1, 2, &VersionVector::default())), Applied::Reused);
-    let seen_elsewhere = [(dot(1, 9), Stamp(1))].into_iter().collect();
+    assert_eq!(v.write(write(1, 1, 2, &Context::default())), Applied::Reused);
+    let elsewhere = [(dot(1, 9), Stamp(1))].into_iter().collect();
+    let seen_elsewhere = Context::from_parts(elsewhere, vec![]).unwrap();
     assert_eq!(v.write(write(1, 5, 3, &seen_elsewhere)), Applied::Reused);
     assert_eq!(v, before);
+}
+
+/// The first try reached one node, where a reader met it. His own write went through
+/// another node, which had never heard of it; so does the retry.
+#[test]
+fn a_retry_of_what_a_writer_had_read_elsewhere_changes_nothing() {
+    let mut first = Versions::default();
+    first.write(write(1, 1, 7, &Context::default()));
+    let mut elsewhere = Versions::default();
+    elsewhere.write(write(2, 1, 8, &first.context()));
+    assert_eq!(elsewhere.write(write(2, 2, 7, &Context::default())), Applied::Before);
+    assert_eq!(values(&elsewhere), ["v8"]);
+}
+
+/// The client has met its own first try meanwhile. Where that is not known the write
+/// must still be stored before it is acknowledged.
+#[test]
+fn a_retry_that_has_seen_itself_is_stored_once() {
+    let mut first = Versions::default();
+    first.write(write(1, 1, 7, &Context::default()));
+    let mut elsewhere = Versions::default();
+    assert_eq!(elsewhere.write(write(2, 1, 7, &first.context())), Applied::New);
+    assert_eq!(values(&elsewhere), ["v7"]);
+    assert_eq!(values(&merged(&first, &elsewhere)), ["v7"]);
 }
 
 #[test]
 fn the_past_is_bounded() {
     let mut v = Versions::default();
     for n in 1..100 {
-        let context = v.seen().clone();
+        let context = v.context();
         v.write(write(1, n, n, &context));
         assert!(v.past().len() <= PAST_REQUESTS);
     }
@@ -135,8 +160,8 @@ fn the_past_is_bounded() {
 #[test]
 fn parts_that_break_an_invariant_are_refused() {
     let mut v = Versions::default();
-    v.write(write(1, 1, 1, &VersionVector::default()));
-    v.write(write(1, 2, 2, &VersionVector::default()));
+    v.write(write(1, 1, 1, &Context::default()));
+    v.write(write(1, 2, 2, &Context::default()));
     let (seen, siblings, past) = (v.seen().clone(), v.siblings().to_vec(), v.past().to_vec());
     assert_eq!(Versions::from_parts(seen.clone(), siblings.clone(), past.clone()), Ok(v));
     let reversed = siblings.iter().rev().cloned().collect();
@@ -152,8 +177,9 @@ fn parts_that_break_an_invariant_are_refused() {
 /// What can happen to three replicas of a key.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Replica `at` coordinates a write with what it has seen as context, or blindly.
-    Write { at: usize, blind: bool },
+    /// Replica `at` coordinates a write of a client that has read at replica `read`, or
+    /// nothing.
+    Write { at: usize, read: Option<usize> },
     /// Replica `at` coordinates an earlier write again.
     Retry { at: usize, earlier: usize },
     /// Replica `to` merges what `from` has.
@@ -164,7 +190,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let at = 0..3usize;
     prop::collection::vec(
         prop_oneof![
-            3 => (at.clone(), any::<bool>()).prop_map(|(at, blind)| Step::Write { at, blind }),
+            3 => (at.clone(), prop::option::of(at.clone()))
+                .prop_map(|(at, read)| Step::Write { at, read }),
             1 => (at.clone(), 0..20usize).prop_map(|(at, earlier)| Step::Retry { at, earlier }),
             3 => (at.clone(), at).prop_map(|(from, to)| Step::Merge { from, to }),
         ],
@@ -191,11 +218,11 @@ fn run_recorded(steps: &[Step]) -> ([Versions; 3], History) {
     let mut writes: Vec<Write> = Vec::new();
     for (n, step) in (1..).zip(steps) {
         match *step {
-            Step::Write { at, blind } => {
-                let mut context = VersionVector::default();
-                if !blind {
-                    context = replicas[at].seen().clone();
-                    let read = replicas[at].siblings().iter().map(|v| v.request);
+            Step::Write { at, read } => {
+                let mut context = Context::default();
+                if let Some(read) = read {
+                    context = replicas[read].context();
+                    let read = replicas[read].siblings().iter().map(|v| v.request);
                     history.seen_by_a_writer.extend(read);
                 }
                 let w = write(at as u64, n, n, &context);

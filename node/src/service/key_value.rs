@@ -15,7 +15,7 @@ use dynamo_core::{
         Command, DEFAULT_TIMEOUT, Got, Outcome, Refusal, Reply, Request, WriteCommand, Written,
     },
     ring::Seal,
-    version::VersionVector,
+    version::Context,
 };
 use dynamo_proto::{
     context,
@@ -98,7 +98,7 @@ impl Store {
             invalid(format!("the request id has {} bytes, not 16", asked.request.len()))
         })?;
         let context = match asked.context.is_empty() {
-            true => VersionVector::default(),
+            true => Context::default(),
             false => context::open(&self.seal()?, &key, &asked.context).map_err(invalid)?,
         };
         let request = Request {

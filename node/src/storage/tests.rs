@@ -9,7 +9,7 @@ use dynamo_core::{
     ring::{Plan, Ring, Seal, Seat},
     store::{Batch, Record, Store, StoreError, conformance},
     time::Stamp,
-    version::{Version, VersionVector, Versions, Write},
+    version::{Context, Version, Versions, Write},
 };
 use std::{cell::RefCell, fs, path::Path, sync::Arc};
 use tempfile::{TempDir, tempdir};
@@ -38,7 +38,7 @@ fn versions(value: &'static str) -> Versions {
         value: Some(value.into()),
     };
     let mut versions = Versions::default();
-    versions.write(Write { version, context: VersionVector::default() });
+    versions.write(Write { version, context: Context::default() });
     versions
 }
 

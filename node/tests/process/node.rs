@@ -16,19 +16,19 @@ use std::{
 };
 use tonic::{Status, transport::Channel};
 
-pub const CLUSTER: &str = "3f2c1a70-6a7e-4f6e-9a53-0d7c3f1b2a10";
+pub(crate) const CLUSTER: &str = "3f2c1a70-6a7e-4f6e-9a53-0d7c3f1b2a10";
 
 /// Everything that is waited for comes much sooner.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A process, and what it said of itself.
-pub struct Node {
+pub(crate) struct Node {
     child: Child,
-    pub id: String,
-    pub generation: u64,
-    pub peer: String,
-    pub client: String,
-    pub http: String,
+    pub(crate) id: String,
+    pub(crate) generation: u64,
+    pub(crate) peer: String,
+    pub(crate) client: String,
+    pub(crate) http: String,
 }
 
 /// A command that starts a node, on free ports and in this cluster unless told otherwise.
@@ -50,13 +50,13 @@ fn command(dir: &Path, log: &str, more: &[&str]) -> Command {
 }
 
 /// Runs a node that refuses to start: its exit status and what it says.
-pub fn refused(dir: &Path, more: &[&str]) -> (i32, String) {
+pub(crate) fn refused(dir: &Path, more: &[&str]) -> (i32, String) {
     let output = command(dir, "text", more).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 impl Node {
-    pub fn start(dir: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(dir: &Path, more: &[&str]) -> Self {
         let mut child = command(dir, "json", more).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let said = loop {
@@ -79,24 +79,24 @@ impl Node {
         }
     }
 
-    pub async fn key_value(&self) -> KeyValueClient<Channel> {
+    pub(crate) async fn key_value(&self) -> KeyValueClient<Channel> {
         KeyValueClient::connect(format!("http://{}", self.client)).await.unwrap()
     }
 
     /// On the peer port, where orders are taken.
-    pub async fn admin(&self) -> AdminClient<Channel> {
+    pub(crate) async fn admin(&self) -> AdminClient<Channel> {
         AdminClient::connect(format!("http://{}", self.peer)).await.unwrap()
     }
 
-    pub async fn peer(&self) -> PeerClient<Channel> {
+    pub(crate) async fn peer(&self) -> PeerClient<Channel> {
         PeerClient::connect(format!("http://{}", self.peer)).await.unwrap()
     }
 
-    pub async fn status(&self) -> StatusResponse {
+    pub(crate) async fn status(&self) -> StatusResponse {
         self.admin().await.status(StatusRequest {}).await.unwrap().into_inner()
     }
 
-    pub async fn bootstrap(
+    pub(crate) async fn bootstrap(
         &self,
         operation: &str,
         members: &[&Node],
@@ -114,7 +114,7 @@ impl Node {
     }
 
     /// Status code and body of a page.
-    pub fn page(&self, path: &str) -> (u16, String) {
+    pub(crate) fn page(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.http).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -124,22 +124,22 @@ impl Node {
     }
 
     /// The value of a metric that has no labels, or is given with them.
-    pub fn metric(&self, name: &str) -> f64 {
+    pub(crate) fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.page("/metrics");
         let line = text.lines().find(|l| l.strip_prefix(name).is_some_and(|r| r.starts_with(' ')));
         line.and_then(|l| l.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
     }
 
-    pub fn signal(&self, signal: signal::Signal) {
+    pub(crate) fn signal(&self, signal: signal::Signal) {
         signal::kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
 
-    pub fn close_stdin(&mut self) {
+    pub(crate) fn close_stdin(&mut self) {
         self.child.stdin.take();
     }
 
     /// Waits for the end, and says how long that took.
-    pub fn ended(&mut self) -> (ExitStatus, Duration) {
+    pub(crate) fn ended(&mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
         let mut status = None;
         until("the process ends", || {
@@ -150,7 +150,7 @@ impl Node {
     }
 
     /// As the machine would do it that has no memory left.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -164,7 +164,7 @@ impl Drop for Node {
 }
 
 /// Waits for a condition, with a limit.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < LIMIT, "waited in vain until {what}");

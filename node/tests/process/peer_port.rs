@@ -83,10 +83,11 @@ async fn orders_for_another_cluster_or_without_sense_are_refused() {
     assert_eq!(admin.join(join).await.unwrap_err().code(), Code::InvalidArgument);
     let none = node.bootstrap("first", &[]).await.unwrap_err();
     assert_eq!(none.code(), Code::InvalidArgument, "{none}");
-    let unknown = Node { id: "00000000000000ff".into(), ..Node::start(&dir.path().join("b"), &[]) };
+    let elsewhere = tempdir().unwrap();
+    let unknown = Node::start(elsewhere.path(), &[]);
     let refused = node.bootstrap("first", &[&node, &unknown]).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
-    assert!(refused.message().contains("00000000000000ff"), "{refused}");
+    assert!(refused.message().contains(&unknown.id), "{refused}");
 }
 
 #[tokio::test]

@@ -94,8 +94,8 @@ async fn a_node_that_was_killed_returns_as_itself_with_its_data() {
     assert_eq!(get(&nodes[2], "while").await, ["while"]);
     let known = nodes[0].status().await.members;
     let known = known.into_iter().find(|m| m.node_id == nodes[2].id).unwrap();
-    assert_eq!((known.generation, known.address), (nodes[2].generation, nodes[2].peer.clone()));
     assert_eq!(known.reachability(), Reachability::Up);
+    assert_eq!((known.generation, known.address), (nodes[2].generation, nodes[2].peer.clone()));
 }
 
 #[tokio::test]
