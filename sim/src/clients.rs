@@ -1,0 +1,429 @@
+//! Clients: each does one thing at a time, at any node, and tells the oracle.
+
+use crate::{
+    history::Standing,
+    invariants::{
+        Read, Violation, acknowledged_is_stored, acknowledged_survives, answered_once,
+        context_is_honest, refused_never_appears, serves_when_quiet, siblings_are_concurrent,
+    },
+    tally::Bite,
+    world::{Event, World},
+};
+use bytes::Bytes;
+use dynamo_core::{
+    id::{Generation, RequestId},
+    key::Key,
+    node::{Input, Token},
+    request::{Command, Got, Outcome, Reply, Request, WriteCommand, Written},
+    version::Context,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+/// A client waits this much longer than the node is allowed to take.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A write is tried so often at most, all within the time for which nodes recognise it.
+const ATTEMPTS: u32 = 4;
+
+#[derive(Default)]
+pub(crate) struct Client {
+    /// What it has seen of each key.
+    contexts: BTreeMap<Key, Context>,
+    doing: Option<Doing>,
+    /// What it is to do when everything must succeed; others do as they like.
+    script: Option<VecDeque<Step>>,
+}
+
+/// A step and its latest attempt.
+struct Doing {
+    token: Token,
+    step: Step,
+    attempts: u32,
+}
+
+#[derive(Clone)]
+enum Step {
+    Get {
+        key: Key,
+        quorum: Option<usize>,
+        last: Option<Option<RequestId>>,
+    },
+    Write {
+        key: Key,
+        write: WriteCommand,
+        quorum: Option<usize>,
+    },
+    /// A put or a delete of the key that has seen everything, and a look at what is left.
+    Settle {
+        key: Key,
+    },
+}
+
+/// One attempt at a request.
+#[derive(Debug)]
+pub(crate) struct Call {
+    client: usize,
+    machine: usize,
+    pub(crate) request: Request,
+    began: Duration,
+    pub(crate) reached: Option<Reached>,
+    pub(crate) answered: bool,
+}
+
+/// Which process a call reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reached {
+    generation: Generation,
+    pub(crate) at: Duration,
+}
+
+/// What a client hears of a call.
+pub(crate) enum Answer {
+    Reply(Reply),
+    /// Nobody was there: nothing was sent.
+    NotDelivered,
+    /// The connection broke, or nothing came.
+    Broken,
+}
+
+impl World {
+    /// The client begins its next step.
+    pub(crate) fn next_step(&mut self, c: usize) {
+        if self.clients[c].doing.is_some() {
+            return;
+        }
+        let step = match &mut self.clients[c].script {
+            Some(script) => script.pop_front(),
+            None if self.quiet => return,
+            None => Some(self.draw_step(c)),
+        };
+        match step {
+            Some(Step::Settle { key }) => self.settle(c, key),
+            Some(step) => self.attempt(c, step, 0),
+            None => self.finish(),
+        }
+    }
+
+    /// Some keys are hot.
+    fn draw_step(&mut self, c: usize) -> Step {
+        let keys = self.scenario.keys;
+        let n = self.dice.number(0..=keys - 1).min(self.dice.number(0..=keys - 1));
+        let key = if n % 3 == 2 {
+            Key::new(format!("k{n}"), format!("s{n}"))
+        } else {
+            Key::plain(format!("k{n}"))
+        };
+        let factor = self.scenario.factor;
+        let quorum = self.dice.chance(0.1).then(|| self.dice.number(1..=factor));
+        if self.dice.chance(0.4) {
+            return Step::Get { key, quorum, last: None };
+        }
+        let seen = self.clients[c].contexts.get(&key).cloned();
+        let context = seen.filter(|_| self.dice.chance(0.8)).unwrap_or_default();
+        let deletes = self.dice.chance(0.15);
+        self.new_write(key, context, quorum, deletes)
+    }
+
+    fn new_write(
+        &mut self,
+        key: Key,
+        context: Context,
+        quorum: Option<usize>,
+        deletes: bool,
+    ) -> Step {
+        let unique = u128::from(self.dice.any()) << 64 | u128::from(self.dice.any());
+        let request = RequestId(unique.to_be_bytes());
+        // An empty value is a value.
+        let text = if self.dice.chance(0.05) { String::new() } else { format!("{unique:x}") };
+        let value = (!deletes).then(|| Bytes::from(text));
+        let w = quorum.unwrap_or(self.scenario.write_quorum);
+        self.history.begin(key.clone(), request, value.clone(), context.clone(), w);
+        Step::Write { key, write: WriteCommand { request, context, value }, quorum }
+    }
+
+    fn attempt(&mut self, c: usize, step: Step, before: u32) {
+        let at = self.dice.number(0..=self.machines.len() - 1);
+        let timeout = match self.clients[c].script {
+            Some(_) => Duration::from_secs(5),
+            None => self.dice.millis(100..=3_000),
+        };
+        let request = match step.clone() {
+            Step::Get { key, quorum, .. } => {
+                Request { key, command: Command::Get, quorum, timeout }
+            }
+            Step::Write { key, write, quorum } => {
+                Request { key, command: Command::Write(write), quorum, timeout }
+            }
+            Step::Settle { .. } => return,
+        };
+        let token = Token(self.calls.len() as u64);
+        self.trace.line(self.now, format_args!("c{c} -> n{at} {token:?} {}", summary(&request)));
+        let (began, reached, answered) = (self.now, None, false);
+        let call = Call { client: c, machine: at, request, began, reached, answered };
+        self.calls.insert(token, call);
+        self.tally.operations += 1;
+        self.clients[c].doing = Some(Doing { token, step, attempts: before + 1 });
+        let arrives = self.now + self.dice.micros(50..=2_000);
+        self.queue.add(arrives, Event::Arrive(token));
+        self.queue.add(self.now + timeout + PATIENCE, Event::Answer(token, Answer::Broken));
+    }
+
+    /// A call reaches its machine.
+    pub(crate) fn arrive(&mut self, token: Token) {
+        let Some(call) = self.calls.get_mut(&token) else { return };
+        let machine = &self.machines[call.machine];
+        if machine.process.is_none() {
+            let at = self.now + self.dice.micros(50..=2_000);
+            self.queue.add(at, Event::Answer(token, Answer::NotDelivered));
+            return;
+        }
+        call.reached = Some(Reached { generation: machine.generation, at: self.now });
+        let (m, request) = (call.machine, call.request.clone());
+        self.give(m, Input::Request(token, request));
+    }
+
+    /// A process has ended, and with it all calls that it had not answered.
+    pub(crate) fn requests_lost(&mut self, m: usize, generation: Generation) {
+        let lost: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| {
+                let here = call.reached.is_some_and(|r| r.generation == generation);
+                call.machine == m && here && !call.answered
+            })
+            .map(|(token, _)| *token)
+            .collect();
+        for token in lost {
+            self.tally.bite(Bite::CrashLostRequest);
+            // Or the client has to find out by itself.
+            if self.dice.chance(0.7) {
+                let at = self.now + self.dice.micros(50..=20_000);
+                self.queue.add(at, Event::Answer(token, Answer::Broken));
+            }
+        }
+    }
+
+    /// A node answers a call.
+    pub(crate) fn replied(&mut self, m: usize, token: Token, reply: Reply) {
+        self.judge(|w| {
+            let Some(process) = &w.machines[m].process else { return Ok(()) };
+            answered_once::check(&w.calls[&token], process, w.now)
+        });
+        let Some(call) = self.calls.get_mut(&token) else { return };
+        call.answered = true;
+        if let (Reply::Written(written), Command::Write(write)) = (&reply, &call.request.command) {
+            let (request, acks) = (write.request, written.acks);
+            self.judge(|w| w.check_acknowledged(m, request, acks));
+        }
+        let at = self.now + self.dice.micros(50..=2_000);
+        self.queue.add(at, Event::Answer(token, Answer::Reply(reply)));
+    }
+
+    fn check_acknowledged(
+        &self,
+        m: usize,
+        request: RequestId,
+        acks: dynamo_core::request::Acks,
+    ) -> Result<(), Violation> {
+        let Some(process) = &self.machines[m].process else { return Ok(()) };
+        let (Some(ring), Some(write)) = (process.node.ring(), self.history.get(request)) else {
+            return Ok(());
+        };
+        let primaries = ring.primaries(ring.partition_of(&write.key));
+        let disks = self.machines.iter().filter(|m| primaries.contains(&m.node));
+        acknowledged_is_stored::check_write(write, acks, disks.map(|m| m.disk.holds(&write.key)))
+    }
+
+    /// The client hears of a call; nothing if it has given up on it.
+    pub(crate) fn hear(&mut self, token: Token, answer: Answer) {
+        let c = self.calls[&token].client;
+        if self.clients[c].doing.as_ref().is_none_or(|d| d.token != token) {
+            return;
+        }
+        let Some(doing) = self.clients[c].doing.take() else { return };
+        self.trace.line(self.now, format_args!("c{c} <- {token:?} {}", outcome(&answer)));
+        if matches!(answer, Answer::Reply(Reply::Got(_) | Reply::Written(_))) {
+            self.tally.succeeded += 1;
+        }
+        if self.clients[c].script.is_some() {
+            self.judge(|_| check_script(&doing.step, &answer));
+        }
+        let again = match &doing.step {
+            Step::Write { key, write, .. } => self.write_ended(c, key, write.request, answer),
+            Step::Get { key, .. } => {
+                if let Answer::Reply(Reply::Got(got)) = answer {
+                    self.read(c, token, key, &got);
+                }
+                false
+            }
+            Step::Settle { .. } => false,
+        };
+        let retries = again && doing.attempts < ATTEMPTS && !self.quiet && self.dice.chance(0.7);
+        let rest = if self.clients[c].script.is_some() { 1 } else { self.scenario.rest };
+        let at = self.now + self.dice.millis(0..=rest);
+        let event = if retries { Event::Retry(c, token) } else { Event::Next(c) };
+        if retries {
+            self.clients[c].doing = Some(doing);
+        }
+        self.queue.add(at, event);
+    }
+
+    /// The same write with the same request id, through any node.
+    pub(crate) fn retry(&mut self, c: usize, token: Token) {
+        let Some(doing) = self.clients[c].doing.take_if(|d| d.token == token) else { return };
+        if let Step::Write { write, .. } = &doing.step {
+            self.tally.bite(Bite::Retry);
+            self.history.retry(write.request);
+        }
+        self.attempt(c, doing.step, doing.attempts);
+    }
+
+    /// Returns whether it makes sense to try again.
+    fn write_ended(&mut self, c: usize, key: &Key, request: RequestId, answer: Answer) -> bool {
+        let written = match answer {
+            Answer::Reply(Reply::Written(written)) => written,
+            Answer::Reply(Reply::Refused(r)) if r.outcome() == Outcome::Indeterminate => {
+                self.history.doubted(request);
+                return true;
+            }
+            Answer::Broken => {
+                self.history.doubted(request);
+                return true;
+            }
+            Answer::Reply(_) | Answer::NotDelivered => {
+                self.history.refused(request);
+                return true;
+            }
+        };
+        self.history.acknowledged(request, self.now);
+        self.judge(|w| w.check_written(request, &written));
+        let contexts = &mut self.clients[c].contexts;
+        match written.context {
+            Some(context) => contexts.insert(key.clone(), context),
+            None => contexts.remove(key),
+        };
+        false
+    }
+
+    fn check_written(&self, request: RequestId, written: &Written) -> Result<(), Violation> {
+        match (self.history.get(request), &written.context) {
+            (Some(write), Some(context)) => {
+                context_is_honest::check_written(&self.history, write, context)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&mut self, c: usize, token: Token, key: &Key, got: &Got) {
+        let call = &self.calls[&token];
+        let quorum = call.request.quorum.unwrap_or(self.scenario.read_quorum);
+        let (factor, asked) = (self.scenario.factor, call.began);
+        let read = Read { key, quorum, factor, asked, got };
+        self.judge(|w| {
+            acknowledged_is_stored::check_read(got.replies, quorum)?;
+            refused_never_appears::check(&w.history, key, got.siblings.iter())?;
+            siblings_are_concurrent::check(&w.history, &got.siblings)?;
+            context_is_honest::check_read(&w.history, &read)?;
+            if acknowledged_survives::check_read(&w.history, &read)? {
+                w.tally.judged_reads += 1;
+            }
+            Ok(())
+        });
+        self.clients[c].contexts.insert(key.clone(), got.context.clone());
+    }
+
+    /// When it is quiet: reads every key at all replicas, and settles it.
+    pub(crate) fn begin_script(&mut self) {
+        let keys: Vec<_> = self.history.keys().cloned().collect();
+        let all = Some(self.scenario.factor);
+        let steps = keys.into_iter().flat_map(|key| {
+            [Step::Get { key: key.clone(), quorum: all, last: None }, Step::Settle { key }]
+        });
+        self.clients.push(Client { script: Some(steps.collect()), ..Client::default() });
+        self.next_step(self.clients.len() - 1);
+    }
+
+    fn settle(&mut self, c: usize, key: Key) {
+        let context = self.clients[c].contexts.get(&key).cloned().unwrap_or_default();
+        let all = Some(self.scenario.factor);
+        let deletes = self.dice.chance(0.2);
+        let step = self.new_write(key.clone(), context, all, deletes);
+        if let (Step::Write { write, .. }, Some(script)) = (&step, &mut self.clients[c].script) {
+            let last = Some((!deletes).then_some(write.request));
+            script.push_front(Step::Get { key, quorum: all, last });
+        }
+        self.attempt(c, step, 0);
+    }
+
+    /// What all disks hold of every key must account for every write.
+    pub(crate) fn check_history(&self) -> Result<(), Violation> {
+        for key in self.history.keys() {
+            let mut held = dynamo_core::version::Versions::default();
+            for machine in &self.machines {
+                let own = machine.disk.holds(key);
+                refused_never_appears::check(&self.history, key, own.siblings().iter())?;
+                held.merge(&own);
+            }
+            siblings_are_concurrent::check(&self.history, held.siblings())?;
+            acknowledged_survives::check_end(&self.history, key, &held)?;
+        }
+        for call in self.calls.values() {
+            let machine = &self.machines[call.machine];
+            let there = call.reached.is_some_and(|r| r.generation == machine.generation);
+            if let Some(process) = machine.process.as_ref().filter(|_| there) {
+                answered_once::check_end(call, process, self.now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some client still waits for an answer to a write.
+    pub(crate) fn open_writes(&self) -> usize {
+        let open = |k| self.history.of(k).filter(|w| w.standing == Standing::Open).count();
+        self.history.keys().map(open).sum()
+    }
+}
+
+fn check_script(step: &Step, answer: &Answer) -> Result<(), Violation> {
+    let reply = match answer {
+        Answer::Reply(reply) => Ok(reply),
+        Answer::NotDelivered => Err("nobody was there"),
+        Answer::Broken => Err("no answer came"),
+    };
+    serves_when_quiet::check(reply)?;
+    match (step, reply) {
+        (&Step::Get { last: Some(last), .. }, Ok(reply)) => {
+            serves_when_quiet::check_last(reply, last)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Few words for the trace.
+fn summary(request: &Request) -> String {
+    match &request.command {
+        Command::Get => format!("get {:?}", request.key),
+        Command::Write(w) if w.value.is_none() => {
+            format!("delete {:?} {:?}", request.key, w.request)
+        }
+        Command::Write(w) => {
+            format!("put {:?} {:?} {:?}", request.key, w.request, w.context.seen())
+        }
+    }
+}
+
+fn outcome(answer: &Answer) -> String {
+    match answer {
+        Answer::Reply(Reply::Got(got)) => {
+            let requests: Vec<_> = got.siblings.iter().map(|v| (v.dot, v.request)).collect();
+            format!("got {requests:?} from {}", got.replies)
+        }
+        Answer::Reply(Reply::Written(w)) => format!("written, {} siblings", w.siblings),
+        Answer::Reply(Reply::Refused(r)) => format!("refused: {r}"),
+        Answer::NotDelivered => "not delivered".into(),
+        Answer::Broken => "nothing".into(),
+    }
+}

@@ -1,0 +1,44 @@
+//! What must hold, one invariant per file.
+//!
+//! Those about reads and contexts judge what clients were told by what clients had done
+//! before; where R+W>N is not given they do not apply.
+
+pub(crate) mod acknowledged_is_stored;
+pub(crate) mod acknowledged_survives;
+pub(crate) mod agreement;
+pub(crate) mod answered_once;
+pub(crate) mod context_is_honest;
+pub(crate) mod dots_are_unique;
+pub(crate) mod laid_once;
+pub(crate) mod refused_never_appears;
+pub(crate) mod serves_when_quiet;
+pub(crate) mod siblings_are_concurrent;
+
+use dynamo_core::{key::Key, request::Got};
+use std::time::Duration;
+
+/// An invariant that was broken, and how.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{invariant}\" is broken: {how}")]
+pub(crate) struct Violation {
+    invariant: &'static str,
+    how: String,
+}
+
+impl Violation {
+    pub(crate) fn new(invariant: &'static str, how: String) -> Self {
+        Violation { invariant, how }
+    }
+}
+
+/// A read that was answered.
+pub(crate) struct Read<'a> {
+    pub(crate) key: &'a Key,
+    /// R.
+    pub(crate) quorum: usize,
+    /// N.
+    pub(crate) factor: usize,
+    /// When the client asked.
+    pub(crate) asked: Duration,
+    pub(crate) got: &'a Got,
+}

@@ -1,0 +1,43 @@
+//! A whole cluster in one thread: the real core and the real codec on a network, disks
+//! and clocks that are made up, with faults, and an oracle that watches clients.
+//!
+//! ```text
+//!   seed ─▶ Scenario ─▶ World: one queue of events in virtual time
+//!                        ├─ machines: Node + Disk + clocks, driven turn by turn
+//!                        ├─ network:  streams that delay, break and part
+//!                        ├─ faults:   what goes wrong, and when it ends
+//!                        ├─ clients:  gets, puts, deletes, retries
+//!                        └─ history ─▶ invariants ─▶ passed, or what was broken
+//! ```
+//!
+//! One seed is one run, and the same run every time: nothing in it depends on the
+//! machine, the clock or the order of a hash table, and its trace hashes to the same
+//! value. A run has two phases: load under faults, then quiet, in which all faults have
+//! ended and everything must come right. A time-out tells the oracle nothing: the write
+//! may be there or not.
+//!
+//! What is checked stands in `invariants`, one file each.
+
+mod clients;
+mod cluster;
+mod dice;
+mod disk;
+mod driver;
+mod faults;
+mod history;
+mod invariants;
+mod machine;
+mod network;
+mod queue;
+mod scenario;
+mod suite;
+mod tally;
+mod trace;
+mod world;
+
+pub use suite::{Summary, run_all};
+pub use tally::Tally;
+pub use world::{Finished, run};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! One run: the events of one seed in virtual time, until it ends or breaks an
+//! invariant.
+
+use crate::{
+    clients::{Answer, Call, Client},
+    cluster::machines,
+    dice::Dice,
+    faults::Over,
+    history::History,
+    invariants::{Violation, agreement},
+    machine::Machine,
+    network::{Envelope, Network},
+    queue::Queue,
+    scenario::Scenario,
+    tally::{Bite, Tally},
+    trace::Trace,
+};
+use dynamo_core::{
+    id::{Generation, NodeId},
+    node::{Input, Token},
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// How long everything may take to come right once it is quiet: a drained node needs up
+/// to 7 s to be back, and a node that was not heard for 10 s some rounds of gossip.
+const QUIET: Duration = Duration::from_secs(20);
+
+/// A run that has not come to its end by then hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Nor one in which so much happens: some hundred times as much as in any good one.
+const MAX_EVENTS: u64 = 2_000_000;
+
+/// What can happen next.
+pub(crate) enum Event {
+    /// A process starts on a machine.
+    Start(usize),
+    /// A process wanted to be woken.
+    Wake(usize, Generation),
+    /// A disk is done with a batch.
+    Disk(usize, Generation),
+    /// A draining process may be ready to end.
+    Drained(usize, u32),
+    Deliver(Envelope),
+    /// A process is told that a node cannot be reached.
+    Unreachable(usize, Generation, NodeId),
+    /// A client's call reaches its machine.
+    Arrive(Token),
+    /// A client hears of its call.
+    Answer(Token, Answer),
+    Next(usize),
+    Retry(usize, Token),
+    /// The operator orders Bootstrap.
+    Operator,
+    Fault,
+    Over(Over),
+    Quiet,
+    /// Everything must have come right.
+    Check,
+}
+
+pub(crate) struct World {
+    pub(crate) now: Duration,
+    pub(crate) queue: Queue<Event>,
+    pub(crate) dice: Dice,
+    pub(crate) scenario: Scenario,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) network: Network,
+    /// Of single messages, as long as there are faults.
+    pub(crate) loss: f64,
+    pub(crate) tail: f64,
+    /// Faults that will end by themselves.
+    pub(crate) lasting: Vec<Over>,
+    /// The ring has been laid.
+    pub(crate) laid: bool,
+    /// All faults have ended.
+    pub(crate) quiet: bool,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) calls: BTreeMap<Token, Call>,
+    pub(crate) history: History,
+    pub(crate) trace: Trace,
+    pub(crate) tally: Tally,
+    violation: Option<Violation>,
+    finished: bool,
+}
+
+/// A run that has ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Which run.
+    pub seed: u64,
+    /// Of its trace: equal hashes are equal runs.
+    pub hash: u64,
+    /// What happened.
+    pub tally: Tally,
+    /// The invariant that was broken, and how.
+    pub violation: Option<String>,
+}
+
+/// Runs one seed, and prints its trace if wanted.
+pub fn run(seed: u64, printing: bool) -> Finished {
+    let mut world = World::new(seed, printing);
+    world.run();
+    let violation = world.violation.map(|v| v.to_string());
+    Finished { seed, hash: world.trace.hash(), tally: world.tally, violation }
+}
+
+impl World {
+    fn new(seed: u64, printing: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let scenario = Scenario::draw(&mut dice);
+        let machines = machines(&scenario, &mut dice);
+        let mut trace = Trace::new(printing);
+        trace.line(Duration::ZERO, format_args!("seed {seed}: {scenario:?}"));
+        for (m, machine) in machines.iter().enumerate() {
+            trace.line(Duration::ZERO, format_args!("n{m} is {}", machine.node));
+        }
+        let mut queue = Queue::new();
+        for m in 0..scenario.members {
+            queue.add(dice.millis(0..=2_000), Event::Start(m));
+        }
+        queue.add(Duration::from_secs(2), Event::Operator);
+        World {
+            now: Duration::ZERO,
+            queue,
+            dice,
+            machines,
+            network: Network::default(),
+            loss: scenario.loss,
+            tail: scenario.tail,
+            lasting: Vec::new(),
+            laid: false,
+            quiet: false,
+            clients: Vec::new(),
+            calls: BTreeMap::new(),
+            history: History::default(),
+            trace,
+            tally: Tally::default(),
+            violation: None,
+            finished: false,
+            scenario,
+        }
+    }
+
+    fn run(&mut self) {
+        let mut events = 0;
+        while !self.finished && self.violation.is_none() {
+            let Some((at, event)) = self.queue.next() else { break };
+            self.now = at;
+            self.happen(event);
+            events += 1;
+            if self.now > PATIENCE || events > MAX_EVENTS {
+                let how = format!("{} writes are open at {:?}", self.open_writes(), self.now);
+                self.judge(|_| Err(Violation::new("a run ends", how)));
+            }
+        }
+        if let Some(violation) = &self.violation {
+            self.trace.line(self.now, format_args!("{violation}"));
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Start(m) => self.start(m),
+            Event::Wake(m, generation) => {
+                if self.is_of(m, generation) {
+                    if let Some(process) = &mut self.machines[m].process {
+                        process.wake = None;
+                    }
+                    self.turn(m);
+                }
+            }
+            Event::Disk(m, generation) => {
+                if self.is_of(m, generation) {
+                    self.batch_done(m);
+                }
+            }
+            Event::Drained(m, more_chances) => self.drained(m, more_chances),
+            Event::Deliver(envelope) => self.deliver(envelope),
+            Event::Unreachable(m, generation, node) => {
+                if self.is_of(m, generation) {
+                    self.give(m, Input::Unreachable(node));
+                }
+            }
+            Event::Arrive(token) => self.arrive(token),
+            Event::Answer(token, answer) => self.hear(token, answer),
+            Event::Next(c) => self.next_step(c),
+            Event::Retry(c, token) => self.retry(c, token),
+            Event::Operator => self.bootstrap(),
+            Event::Fault => self.fault(),
+            Event::Over(over) => self.over(over),
+            Event::Quiet => {
+                self.end_all_faults();
+                self.queue.add(self.now + QUIET, Event::Check);
+            }
+            Event::Check => {
+                self.judge(|w| agreement::check(&w.machines, w.now));
+                self.begin_script();
+            }
+        }
+    }
+
+    fn is_of(&self, m: usize, generation: Generation) -> bool {
+        self.machines[m].generation == generation
+    }
+
+    /// The ring is laid: load and faults begin, and further nodes come.
+    pub(crate) fn begin_load(&mut self) {
+        let load = self.scenario.load;
+        self.queue.add(self.now + load, Event::Quiet);
+        let first_fault = self.now + self.dice.millis(100..=self.scenario.calm);
+        self.queue.add(first_fault, Event::Fault);
+        for c in 0..self.scenario.clients {
+            self.clients.push(Client::default());
+            let first = self.now + self.dice.millis(0..=1_000);
+            self.queue.add(first, Event::Next(c));
+        }
+        let load_ms = u64::try_from(load.as_millis()).unwrap_or(u64::MAX);
+        for m in self.scenario.members..self.machines.len() {
+            let comes = self.now + self.dice.millis(0..=load_ms);
+            self.queue.add(comes, Event::Start(m));
+            self.tally.bite(Bite::LateJoin);
+        }
+    }
+
+    /// Everything has been done; what is left must be right.
+    pub(crate) fn finish(&mut self) {
+        self.judge(|w| w.check_history());
+        self.finished = true;
+    }
+
+    /// Asks an invariant; the first that is broken ends the run.
+    pub(crate) fn judge(&mut self, check: impl FnOnce(&mut World) -> Result<(), Violation>) {
+        if let Err(violation) = check(self) {
+            self.violation.get_or_insert(violation);
+        }
+    }
+}
