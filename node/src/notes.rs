@@ -1,7 +1,7 @@
 //! What the core notes, told to people and counted: the one place where that is done.
 
 use crate::metrics::Metrics;
-use dynamo_core::node::Note;
+use dynamo_core::node::{Note, View};
 use tracing::{debug, error, info, trace, warn};
 
 /// Logs and counts.
@@ -23,5 +23,20 @@ pub(crate) fn take(note: &Note, metrics: &Metrics) {
             metrics.finished(kind, ok);
             trace!(?kind, ok, ?took, "a request has ended");
         }
+    }
+}
+
+/// Says when reads and writes need not meet. For every ring that is taken over, and for
+/// the one at the start.
+pub(crate) fn quorums(view: &View) {
+    let (r, w) = (view.read_quorum, view.write_quorum);
+    match view.ring.as_ref().map(|ring| ring.factor()) {
+        Some(n) if r > n || w > n => {
+            warn!(r, w, n, "a quorum is larger than N: requests that do not say will be refused");
+        }
+        Some(n) if r + w <= n => {
+            warn!(r, w, n, "R+W is not more than N: a read need not see the last write");
+        }
+        _ => {}
     }
 }

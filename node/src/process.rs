@@ -134,10 +134,6 @@ fn announce(config: &Config, member: &Member, opened: &Opened, http: SocketAddr)
     if config.durability == Durability::Os {
         warn!("--durability os: acknowledged writes are lost when all their replicas lose power");
     }
-    let (r, w) = (config.read_quorum, config.write_quorum);
-    if let Some(n) = opened.ring.as_ref().map(|ring| ring.factor()).filter(|&n| r + w <= n) {
-        warn!(r, w, n, "R+W is not more than N: a read need not see the last write");
-    }
 }
 
 /// What the driver's thread leaves behind; nothing if it panicked.

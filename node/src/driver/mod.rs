@@ -79,6 +79,7 @@ impl Driver {
         metrics: Arc<Metrics>,
     ) -> (Self, Mailbox) {
         let view = node.view(clock.now());
+        notes::quorums(&view);
         let first = Published { view, size: Size::default(), in_flight: 0 };
         let (mailbox, inbox, shared) = mailbox::mailbox(clock, first);
         let driver = Driver {

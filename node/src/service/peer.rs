@@ -4,7 +4,7 @@
 use crate::{
     driver::{Event, Mailbox},
     metrics::Metrics,
-    transport::{self, FRAME_LIMIT, Local},
+    transport::{self, BadHello, FRAME_LIMIT, Local},
 };
 use dynamo_core::id::{Generation, NodeId};
 use dynamo_proto::v1::{
@@ -42,18 +42,25 @@ impl Peers {
             let limit = HELLO.as_secs();
             return Err(Status::invalid_argument(format!("no hello came within {limit} s")));
         };
-        let bad = |why: String| {
-            self.metrics.refused_frames.inc();
-            warn!(why, "refused a peer's stream");
-            why
-        };
-        let first = first.map_err(|s| Status::new(s.code(), bad(s.message().to_owned())))?;
+        let first = first.map_err(|s| Status::new(s.code(), self.refuse(s.message())))?;
         self.local.check(first).map_err(|why| match why {
-            transport::BadHello::Missing | transport::BadHello::ClusterId(_) => {
-                Status::invalid_argument(bad(why.to_string()))
+            BadHello::Missing | BadHello::ClusterId(_) => {
+                Status::invalid_argument(self.refuse(&why.to_string()))
             }
-            _ => Status::failed_precondition(bad(why.to_string())),
+            // A name that stands for all nodes leads back here now and then; the side
+            // that called tells people.
+            BadHello::ThisNode(_) => Status::failed_precondition(why.to_string()),
+            BadHello::OtherCluster { .. } | BadHello::Protocol { .. } => {
+                Status::failed_precondition(self.refuse(&why.to_string()))
+            }
         })
+    }
+
+    /// Tells people and Prometheus, and hands on what the caller is told.
+    fn refuse(&self, why: &str) -> String {
+        self.metrics.refused_frames.inc();
+        warn!(why, "refused a peer's stream");
+        why.to_owned()
     }
 }
 

@@ -21,6 +21,7 @@ use dynamo_core::{
 use dynamo_proto::record::{self, Identity};
 use options::{DATA, META};
 use rocksdb::{ColumnFamily, DB, Direction, ErrorKind, IteratorMode, WriteBatch, WriteOptions};
+use tracing::error;
 
 /// The database in a data directory.
 pub(crate) struct RocksStore {
@@ -86,12 +87,14 @@ impl RocksStore {
 
 impl Store for RocksStore {
     fn get(&self, key: &Key) -> Result<Option<Versions>, StoreError> {
-        match self.db.get_pinned_cf(self.family(DATA), key.encode()) {
+        let held = match self.db.get_pinned_cf(self.family(DATA), key.encode()) {
             Ok(Some(stored)) => decode(key, &stored).map(Some),
             Ok(None) => Ok(None),
             Err(e) if e.kind() == ErrorKind::Corruption => Err(damaged(key, e)),
             Err(e) => Err(io(e)),
-        }
+        };
+        // The core fails the one request; that the disk is at fault is said here only.
+        held.inspect_err(|e| error!("{e}"))
     }
 
     fn scan(&self, after: Option<&Key>, limit: usize) -> Result<Vec<(Key, Versions)>, StoreError> {

@@ -32,7 +32,7 @@ pub(crate) enum BadHello {
         "that is node {0}, which this one is itself: an address leads back here, or a data \
          directory was copied"
     )]
-    Self_(NodeId),
+    ThisNode(NodeId),
 }
 
 impl Local {
@@ -62,7 +62,7 @@ impl Local {
             return Err(BadHello::Protocol { node, theirs: hello.protocol });
         }
         if node == self.node {
-            return Err(BadHello::Self_(node));
+            return Err(BadHello::ThisNode(node));
         }
         Ok((node, Generation(hello.generation)))
     }
@@ -89,7 +89,7 @@ mod tests {
         for cluster in [1, 2] {
             assert!(refused.contains(&Uuid::from_u128(cluster).to_string()), "{refused}");
         }
-        assert_eq!(ours.check(Some(local(1, 1).hello())), Err(BadHello::Self_(NodeId(1))));
+        assert_eq!(ours.check(Some(local(1, 1).hello())), Err(BadHello::ThisNode(NodeId(1))));
         assert_eq!(ours.check(None), Err(BadHello::Missing));
         assert_eq!(ours.check(Some(Frame { content: None })), Err(BadHello::Missing));
         let newer = Hello { protocol: 2, cluster_id: vec![0; 16].into(), ..Hello::default() };

@@ -42,6 +42,9 @@ const QUEUE: usize = 64;
 /// A little less than the time between rounds of gossip, so that each may try again.
 const BACK_OFF: Duration = Duration::from_millis(900);
 
+/// A link that breaks so soon after the one before is no news to people.
+const STILL: Duration = Duration::from_secs(10);
+
 /// One attempt to have a stream to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkId(u64);
@@ -126,8 +129,10 @@ impl Links {
         }
         self.open.remove(&peer);
         match self.failed.insert(peer, Instant::now()) {
-            None => info!(%peer, why, "the link to a peer is down"),
-            Some(_) => debug!(%peer, why, "the link to a peer is still down"),
+            Some(before) if before.elapsed() < STILL => {
+                debug!(%peer, why, "the link to a peer is still down");
+            }
+            _ => info!(%peer, why, "the link to a peer is down"),
         }
         true
     }

@@ -1,7 +1,7 @@
 //! Gossip with whoever is at an address: short streams that carry one message.
 
 use super::{
-    hello::{BadHello, Local},
+    hello::Local,
     link::{Broken, end_of, greet},
 };
 use crate::metrics::Metrics;
@@ -82,10 +82,8 @@ impl Told {
             return;
         }
         match trouble {
-            // A name for all nodes leads back here now and then.
-            Broken::Hello { why: BadHello::Self_(_), .. } => debug!(address, line, "own address"),
             Broken::Hello { .. } | Broken::Refused { .. } => {
-                warn!(address, why = line, "a seed refuses")
+                warn!(address, why = line, "a seed refuses");
             }
             _ => info!(address, why = line, "a seed does not answer yet"),
         }
