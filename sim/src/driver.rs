@@ -76,6 +76,9 @@ impl World {
         };
         if let Some(process) = &mut machine.process {
             process.batch = Some(turn);
+            if process.doomed {
+                self.queue.add(self.now + takes / 2, Event::Crash(m, machine.generation));
+            }
             self.queue.add(self.now + takes, Event::Disk(m, machine.generation));
         }
     }

@@ -87,17 +87,15 @@ impl World {
                     Some(Over::SlowDisk(m))
                 }
                 Fault::Pause => self.pause(m),
-                Fault::Crash if running => {
-                    self.tally.bite(Bite::Crash);
-                    self.crash(m);
-                    self.queue.add(self.now + lasts, Event::Start(m));
+                Fault::Crash => {
+                    self.doom(m);
                     None
                 }
                 Fault::Drain if running => {
                     self.drain(m);
                     None
                 }
-                Fault::Crash | Fault::Drain => None,
+                Fault::Drain => None,
             };
             if let Some(over) = over {
                 self.queue.add(self.now + lasts, Event::Over(over));
@@ -141,6 +139,25 @@ impl World {
             let at = self.now + self.dice.millis(0..=500);
             self.queue.add(at, Event::Start(m));
         }
+    }
+
+    /// Crashes a process now or in the middle of its next batch.
+    fn doom(&mut self, m: usize) {
+        let in_batch = self.dice.chance(0.5);
+        match &mut self.machines[m].process {
+            Some(process) if in_batch => process.doomed = true,
+            _ => self.crash_and_restart(m),
+        }
+    }
+
+    pub(crate) fn crash_and_restart(&mut self, m: usize) {
+        if self.quiet || self.machines[m].process.is_none() {
+            return;
+        }
+        self.tally.bite(Bite::Crash);
+        self.crash(m);
+        let back = self.now + self.dice.millis(100..=8_000);
+        self.queue.add(back, Event::Start(m));
     }
 
     fn pause(&mut self, m: usize) -> Option<Over> {

@@ -48,6 +48,8 @@ pub(crate) struct Process {
     /// When the last pause ended: what was late before that is excused.
     pub(crate) resumed: Duration,
     pub(crate) draining: bool,
+    /// It will crash while its disk works on its next batch.
+    pub(crate) doomed: bool,
 }
 
 /// What a turn wants: stored first, and then out of the node.
@@ -104,6 +106,7 @@ impl Machine {
             paused: false,
             resumed: Duration::ZERO,
             draining: false,
+            doomed: false,
         });
     }
 

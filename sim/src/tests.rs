@@ -22,13 +22,3 @@ fn every_kind_of_fault_bites_and_nothing_breaks() {
     }
     assert!(summary.tally.judged_reads > 1_000);
 }
-
-/// Seeds that broke something once. 37, 43 and 81: a retry came to a coordinator that had
-/// not met the first try, but a write whose writer had read it. 1347 and 2438: a crash
-/// between two batches of a node that was giving out its first dots.
-#[test]
-fn seeds_that_once_failed_pass() {
-    for seed in [37, 43, 81, 85, 1347, 2438] {
-        assert_eq!(run(seed, false).violation, None, "seed {seed}");
-    }
-}

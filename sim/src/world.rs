@@ -39,6 +39,8 @@ pub(crate) enum Event {
     Wake(usize, Generation),
     /// A disk is done with a batch.
     Disk(usize, Generation),
+    /// A process crashes.
+    Crash(usize, Generation),
     /// A draining process may be ready to end.
     Drained(usize, u32),
     Deliver(Envelope),
@@ -173,6 +175,11 @@ impl World {
             Event::Disk(m, generation) => {
                 if self.is_of(m, generation) {
                     self.batch_done(m);
+                }
+            }
+            Event::Crash(m, generation) => {
+                if self.is_of(m, generation) {
+                    self.crash_and_restart(m);
                 }
             }
             Event::Drained(m, more_chances) => self.drained(m, more_chances),
