@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod documents;
 mod identity;
 mod limits;
 mod quorum;
