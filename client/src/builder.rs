@@ -9,8 +9,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one node may take at least before another one is asked, unless said otherwise.
 const LEAST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest time-out. Nodes recognise the retry of a write for twice as long: later
-/// it would be a second write.
+/// The longest time-out, that of the nodes. Nodes recognise the retry of a write by a
+/// bounded memory of each key, so a call must not go on retrying for ever.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sets a [`Client`] up; see [`Client::connect`].

@@ -93,8 +93,8 @@ impl Put {
         self
     }
 
-    /// Names the write, for a program that wants to retry it itself within half a
-    /// minute. A call retries under one id of its own anyway.
+    /// Names the write, for a program that wants to retry it itself. A call retries
+    /// under one id of its own anyway.
     pub fn request_id(mut self, id: RequestId) -> Self {
         self.request.request_id = id.wire();
         self

@@ -62,6 +62,18 @@ pub enum Reply {
     Refused(Refusal),
 }
 
+impl From<Result<Got, Refusal>> for Reply {
+    fn from(result: Result<Got, Refusal>) -> Self {
+        result.map_or_else(Reply::Refused, Reply::Got)
+    }
+}
+
+impl From<Result<Written, Refusal>> for Reply {
+    fn from(result: Result<Written, Refusal>) -> Self {
+        result.map_or_else(Reply::Refused, Reply::Written)
+    }
+}
+
 /// What a quorum of replicas holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Got {

@@ -35,10 +35,10 @@ pub struct Identity {
     pub generation: Generation,
     /// No counter above it has ever been given to a dot.
     pub reserved: u64,
-    /// The kernel's boot id at the last start. With `clean` it tells whether unsynced
-    /// writes may have been lost.
+    /// The kernel's boot id at the last start. On another one, unsynced writes are lost
+    /// unless `clean`.
     pub boot_id: String,
-    /// Whether the last stop was a clean one.
+    /// True while every write is synced, and after a clean stop.
     pub clean: bool,
 }
 

@@ -25,7 +25,7 @@ use std::{
 /// A client waits this much longer than the node is allowed to take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A write is tried so often at most, all within the time for which nodes recognise it.
+/// A write is tried so often at most.
 const ATTEMPTS: u32 = 4;
 
 #[derive(Default)]

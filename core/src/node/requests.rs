@@ -238,8 +238,9 @@ impl Node {
         Write { version, context: write.context }
     }
 
+    /// A peer's operation on the local replica; the answer goes straight back to it.
     pub(super) fn peer_asks_replica(
-        &mut self,
+        &self,
         asker: Asker,
         key: Key,
         operation: PeerOperation,
@@ -281,7 +282,7 @@ impl Node {
         match &mut running.machine {
             Machine::Get(get) => {
                 if let Some(result) = get.answered(from, answer) {
-                    self.finish(now, id, result.map_or_else(Reply::Refused, Reply::Got), out);
+                    self.finish(now, id, result.into(), out);
                 }
             }
             Machine::Put(put) => {
@@ -303,7 +304,7 @@ impl Node {
                 }
             }
             Progress::Done(result) => {
-                self.finish(now, id, result.map_or_else(Reply::Refused, Reply::Written), out);
+                self.finish(now, id, result.into(), out);
             }
         }
     }
@@ -332,7 +333,7 @@ impl Node {
         match forward.answered(result) {
             None => self.send_forward(now, id, out),
             Some(result) => {
-                self.finish(now, id, result.map_or_else(Reply::Refused, Reply::Written), out);
+                self.finish(now, id, result.into(), out);
             }
         }
     }
@@ -367,7 +368,7 @@ impl Node {
         match &mut running.machine {
             Machine::Get(get) => {
                 if let Some(result) = get.lost(node) {
-                    self.finish(now, id, result.map_or_else(Reply::Refused, Reply::Got), out);
+                    self.finish(now, id, result.into(), out);
                 }
             }
             Machine::Put(put) => {
