@@ -46,6 +46,12 @@ impl Key {
         self.position
     }
 
+    /// The first 16 bits of the position, with which stored order begins: the leaf of the
+    /// Merkle tree that the key is counted in.
+    pub fn leaf(&self) -> u16 {
+        u16::from_be_bytes(self.prefix())
+    }
+
     /// Both parts together, in bytes: what the limit on keys counts.
     pub fn len(&self) -> usize {
         self.partition.len() + self.sort.len()

@@ -34,6 +34,7 @@
 //! | [`version`] | clocks, siblings, merging | 4.4 |
 //! | `coordinator`, [`quorum`] | puts and gets, each a machine | 4.5, 5 |
 //! | [`replica`], [`store`] | what is done on disk | 5 |
+//! | [`merkle`] | how replicas find what they do not both hold | 4.7 |
 //! | [`gossip`] | membership and who is up | 4.8 |
 //! | [`node`] | all of it together | |
 
@@ -41,6 +42,7 @@ pub mod gossip;
 pub mod id;
 pub mod key;
 pub mod limits;
+pub mod merkle;
 pub mod message;
 pub mod node;
 pub mod quorum;
