@@ -229,10 +229,8 @@ impl World {
                     self.tally.bite(Bite::EmptyDisk);
                 }
             }
-            Fault::DamagedRecord => {
-                if self.machines[m].disk.damage(dice) {
-                    self.tally.bite(Bite::DamagedRecord);
-                }
+            Fault::DamagedRecord if self.machines[m].disk.damage(dice) => {
+                self.tally.bite(Bite::DamagedRecord);
             }
             _ => {}
         }

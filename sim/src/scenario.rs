@@ -45,6 +45,13 @@ impl Scenario {
             _ => 3,
         };
         let (read_quorum, write_quorum) = quorums(dice, factor);
+        let lasts = match dice.number(0..=2) {
+            0 => 50..=1_000,
+            1 => 1_000..=8_000,
+            _ => 100..=8_000,
+        };
+        // Where everything is broken all the time, nothing is done that could go wrong.
+        let calms: &[u64] = if *lasts.end() > 1_000 { &[2_500, 6_000] } else { &[800, 2_500] };
         Scenario {
             members,
             late,
@@ -59,12 +66,8 @@ impl Scenario {
             keys: dice.number(3..=30),
             load: dice.millis(10_000..=30_000),
             burst: dice.pick(&[1, 1, 5, 20]).unwrap_or(1),
-            calm: dice.pick(&[800, 2_500, 6_000]).unwrap_or(2_500),
-            lasts: match dice.number(0..=2) {
-                0 => 50..=1_000,
-                1 => 1_000..=8_000,
-                _ => 100..=8_000,
-            },
+            calm: dice.pick(calms).unwrap_or(2_500),
+            lasts,
             moving: dice.chance(0.3),
         }
     }
