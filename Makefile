@@ -13,7 +13,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dynamo
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/release
 CARGO_FLAGS := --release --locked --workspace
-SEEDS ?= 1000
+SEEDS ?= 10000
 
 .PHONY: help
 help: ## list what can be made
@@ -36,8 +36,12 @@ test: build ## all tests that need no Kubernetes
 	cargo test $(CARGO_FLAGS)
 
 .PHONY: sim
-sim: build ## simulated clusters with faults; SEEDS=n START=s
+sim: build ## simulated clusters with faults; SEEDS=n START=s, or START=random
 	$(BIN)/dynamo-sim --seeds $(SEEDS) $(if $(START),--start $(START))
+
+.PHONY: mutants
+mutants: prepare ## known bugs put back: does the simulator notice? NAMES="a b"
+	tools/mutants $(NAMES)
 
 .PHONY: lint
 lint: prepare ## format, clippy, scripts
@@ -75,4 +79,4 @@ kube-down: ## end what make kube left up
 
 .PHONY: ci
 ci: ## everything that must hold
-	@tools/timed lint generated test sim "run ONCE=1" chart e2e
+	@tools/timed lint generated test "sim SEEDS=2000 START=random" "run ONCE=1" chart e2e

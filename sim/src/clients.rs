@@ -1,11 +1,14 @@
 //! Clients: each does one thing at a time, at any node, and tells the oracle.
 
 use crate::{
+    dice::Dice,
     history::Standing,
     invariants::{
         Read, Violation, acknowledged_is_stored, acknowledged_survives, answered_once,
         context_is_honest, refused_never_appears, serves_when_quiet, siblings_are_concurrent,
     },
+    load::Progress,
+    scenario::Scenario,
     tally::Bite,
     world::{Event, World},
 };
@@ -22,14 +25,10 @@ use std::{
     time::Duration,
 };
 
-/// A client waits this much longer than the node is allowed to take.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// A write is tried so often at most.
-const ATTEMPTS: u32 = 4;
-
-#[derive(Default)]
 pub(crate) struct Client {
+    /// All its chance, so that it does the same whatever others do.
+    pub(crate) dice: Dice,
+    pub(crate) progress: Progress,
     /// What it has seen of each key.
     contexts: BTreeMap<Key, Context>,
     doing: Option<Doing>,
@@ -89,6 +88,18 @@ pub(crate) enum Answer {
     Broken,
 }
 
+impl Client {
+    pub(crate) fn new(seed: u64, progress: Progress) -> Self {
+        let (contexts, doing, script) = Default::default();
+        Client { dice: Dice::new(seed), progress, contexts, doing, script }
+    }
+
+    /// Whether it waits for nothing.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.doing.is_none()
+    }
+}
+
 impl World {
     /// The client begins its next step.
     pub(crate) fn next_step(&mut self, c: usize) {
@@ -97,8 +108,12 @@ impl World {
         }
         let step = match &mut self.clients[c].script {
             Some(script) => script.pop_front(),
-            None if self.quiet => return,
-            None => Some(self.draw_step(c)),
+            None => {
+                if !self.begins_another(c) {
+                    return;
+                }
+                Some(self.draw_step(c))
+            }
         };
         match step {
             Some(Step::Settle { key }) => self.settle(c, key),
@@ -109,46 +124,53 @@ impl World {
 
     /// Some keys are hot.
     fn draw_step(&mut self, c: usize) -> Step {
-        let keys = self.scenario.keys;
-        let n = self.dice.number(0..=keys - 1).min(self.dice.number(0..=keys - 1));
+        let Scenario { keys, factor, least_write, .. } = self.schedule.scenario;
+        let client = &mut self.clients[c];
+        let dice = &mut client.dice;
+        let n = dice.number(0..=keys - 1).min(dice.number(0..=keys - 1));
         let key = if n % 3 == 2 {
             Key::new(format!("k{n}"), format!("s{n}"))
         } else {
             Key::plain(format!("k{n}"))
         };
-        let factor = self.scenario.factor;
-        let quorum = self.dice.chance(0.1).then(|| self.dice.number(1..=factor));
-        if self.dice.chance(0.4) {
+        let reads = dice.chance(0.4);
+        let least = if reads { 1 } else { least_write };
+        let quorum = dice.chance(0.1).then(|| dice.number(least..=factor));
+        if reads {
             return Step::Get { key, quorum, last: None };
         }
-        let seen = self.clients[c].contexts.get(&key).cloned();
-        let context = seen.filter(|_| self.dice.chance(0.8)).unwrap_or_default();
-        let deletes = self.dice.chance(0.15);
-        self.new_write(key, context, quorum, deletes)
+        let uses_context = dice.chance(0.8);
+        let deletes = dice.chance(0.15);
+        let seen = client.contexts.get(&key).cloned();
+        let context = seen.filter(|_| uses_context).unwrap_or_default();
+        self.new_write(c, key, context, quorum, deletes)
     }
 
     fn new_write(
         &mut self,
+        c: usize,
         key: Key,
         context: Context,
         quorum: Option<usize>,
         deletes: bool,
     ) -> Step {
-        let unique = u128::from(self.dice.any()) << 64 | u128::from(self.dice.any());
+        let dice = &mut self.clients[c].dice;
+        let unique = u128::from(dice.any()) << 64 | u128::from(dice.any());
         let request = RequestId(unique.to_be_bytes());
         // An empty value is a value.
-        let text = if self.dice.chance(0.05) { String::new() } else { format!("{unique:x}") };
+        let text = if dice.chance(0.05) { String::new() } else { format!("{unique:x}") };
         let value = (!deletes).then(|| Bytes::from(text));
-        let w = quorum.unwrap_or(self.scenario.write_quorum);
+        let w = quorum.unwrap_or(self.schedule.scenario.write_quorum);
         self.history.begin(key.clone(), request, value.clone(), context.clone(), w);
         Step::Write { key, write: WriteCommand { request, context, value }, quorum }
     }
 
     fn attempt(&mut self, c: usize, step: Step, before: u32) {
-        let at = self.dice.number(0..=self.machines.len() - 1);
-        let timeout = match self.clients[c].script {
+        let client = &mut self.clients[c];
+        let at = client.dice.number(0..=self.machines.len() - 1);
+        let timeout = match client.script {
             Some(_) => Duration::from_secs(5),
-            None => self.dice.millis(100..=3_000),
+            None => client.dice.millis(100..=3_000),
         };
         let request = match step.clone() {
             Step::Get { key, quorum, .. } => {
@@ -168,7 +190,7 @@ impl World {
         self.clients[c].doing = Some(Doing { token, step, attempts: before + 1 });
         let arrives = self.now + self.dice.micros(50..=2_000);
         self.queue.add(arrives, Event::Arrive(token));
-        self.queue.add(self.now + timeout + PATIENCE, Event::Answer(token, Answer::Broken));
+        self.limit_patience(c, token, timeout);
     }
 
     /// A call reaches its machine.
@@ -237,10 +259,16 @@ impl World {
         acknowledged_is_stored::check_write(write, acks, disks.map(|m| m.disk.holds(&write.key)))
     }
 
+    /// Whether the call is the one that its client waits for.
+    pub(crate) fn waits_for(&self, token: Token) -> bool {
+        let doing = &self.clients[self.calls[&token].client].doing;
+        doing.as_ref().is_some_and(|d| d.token == token)
+    }
+
     /// The client hears of a call; nothing if it has given up on it.
     pub(crate) fn hear(&mut self, token: Token, answer: Answer) {
         let c = self.calls[&token].client;
-        if self.clients[c].doing.as_ref().is_none_or(|d| d.token != token) {
+        if !self.waits_for(token) {
             return;
         }
         let Some(doing) = self.clients[c].doing.take() else { return };
@@ -261,14 +289,15 @@ impl World {
             }
             Step::Settle { .. } => false,
         };
-        let retries = again && doing.attempts < ATTEMPTS && !self.quiet && self.dice.chance(0.7);
-        let rest = if self.clients[c].script.is_some() { 1 } else { self.scenario.rest };
-        let at = self.now + self.dice.millis(0..=rest);
-        let event = if retries { Event::Retry(c, token) } else { Event::Next(c) };
-        if retries {
+        if let Some(at) = again.then(|| self.next_attempt(c, doing.attempts)).flatten() {
             self.clients[c].doing = Some(doing);
+            return self.queue.add(at, Event::Retry(c, token));
         }
-        self.queue.add(at, event);
+        let next = match self.clients[c].script {
+            Some(_) => self.now + Duration::from_millis(1),
+            None => self.next_operation(c),
+        };
+        self.queue.add(next, Event::Next(c));
     }
 
     /// The same write with the same request id, through any node.
@@ -319,8 +348,8 @@ impl World {
 
     fn read(&mut self, c: usize, token: Token, key: &Key, got: &Got) {
         let call = &self.calls[&token];
-        let quorum = call.request.quorum.unwrap_or(self.scenario.read_quorum);
-        let (factor, asked) = (self.scenario.factor, call.began);
+        let quorum = call.request.quorum.unwrap_or(self.schedule.scenario.read_quorum);
+        let (factor, asked) = (self.schedule.scenario.factor, call.began);
         let read = Read { key, quorum, factor, asked, got };
         self.judge(|w| {
             acknowledged_is_stored::check_read(got.replies, quorum)?;
@@ -338,19 +367,21 @@ impl World {
     /// When it is quiet: reads every key at all replicas, and settles it.
     pub(crate) fn begin_script(&mut self) {
         let keys: Vec<_> = self.history.keys().cloned().collect();
-        let all = Some(self.scenario.factor);
+        let all = Some(self.schedule.scenario.factor);
         let steps = keys.into_iter().flat_map(|key| {
             [Step::Get { key: key.clone(), quorum: all, last: None }, Step::Settle { key }]
         });
-        self.clients.push(Client { script: Some(steps.collect()), ..Client::default() });
+        let mut client = Client::new(self.dice.any(), Progress::default());
+        client.script = Some(steps.collect());
+        self.clients.push(client);
         self.next_step(self.clients.len() - 1);
     }
 
     fn settle(&mut self, c: usize, key: Key) {
         let context = self.clients[c].contexts.get(&key).cloned().unwrap_or_default();
-        let all = Some(self.scenario.factor);
-        let deletes = self.dice.chance(0.2);
-        let step = self.new_write(key.clone(), context, all, deletes);
+        let all = Some(self.schedule.scenario.factor);
+        let deletes = self.clients[c].dice.chance(0.2);
+        let step = self.new_write(c, key.clone(), context, all, deletes);
         if let (Step::Write { write, .. }, Some(script)) = (&step, &mut self.clients[c].script) {
             let last = Some((!deletes).then_some(write.request));
             script.push_front(Step::Get { key, quorum: all, last });

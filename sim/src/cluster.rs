@@ -12,7 +12,7 @@ use crate::{
     world::{Event, World},
 };
 use dynamo_core::{
-    id::{Generation, NodeId},
+    id::{Generation, Incarnation, NodeId},
     message::Message,
     node::{Input, Order, OrderRefused, Token},
     ring::{Plan, Seal, Seat},
@@ -37,11 +37,12 @@ pub(crate) fn machines(scenario: &Scenario, dice: &mut Dice) -> Vec<Machine> {
         address: address(i, Generation(0)),
         disk: Disk::default(),
         generation: Generation(0),
+        incarnation: Incarnation(1),
         skew_ms: dice.number(0..=2 * MAX_SKEW_MS),
         dark: false,
         process: None,
     };
-    (0..scenario.members + scenario.late).map(|i| machine(i, dice)).collect()
+    (0..scenario.nodes()).map(|i| machine(i, dice)).collect()
 }
 
 fn address(m: usize, generation: Generation) -> String {
@@ -55,7 +56,7 @@ impl World {
         if machine.process.is_some() {
             return;
         }
-        if self.scenario.moving && machine.generation > Generation(0) {
+        if self.schedule.scenario.moving && machine.generation > Generation(0) {
             self.tally.bite(Bite::Moved);
             machine.address = address(m, machine.generation);
         }
@@ -63,8 +64,8 @@ impl World {
         let seeds = vec!["node-0.peers:7071".into(), "node-1.peers:7071".into()];
         let start = Start {
             seeds,
-            read_quorum: self.scenario.read_quorum,
-            write_quorum: self.scenario.write_quorum,
+            read_quorum: self.schedule.scenario.read_quorum,
+            write_quorum: self.schedule.scenario.write_quorum,
             seed: self.dice.any(),
             clock: self.dice.millis(0..=1_000_000_000),
         };
@@ -131,9 +132,9 @@ impl World {
         let seat = |m: &Machine| Seat { node: m.node, zone: m.zone.clone(), weight: 1 };
         let plan = Plan {
             operation: "bootstrap".into(),
-            partitions: self.scenario.partitions,
-            factor: self.scenario.factor,
-            seats: self.machines[..self.scenario.members].iter().map(seat).collect(),
+            partitions: self.schedule.scenario.partitions,
+            factor: self.schedule.scenario.factor,
+            seats: self.machines[..self.schedule.scenario.members].iter().map(seat).collect(),
         };
         let seal = Seal(u128::from(self.dice.any()).to_be_bytes());
         self.give(0, Input::Order(ORDER, Order::Bootstrap { plan, seal }));
@@ -170,7 +171,8 @@ impl World {
                 self.tally.bite(Bite::HeldMessage);
                 self.network.hold(envelope);
             } else {
-                self.tally.bite(Bite::PartedMessage);
+                let bite = partition.bite;
+                self.tally.bite(bite);
             }
             return;
         }

@@ -15,6 +15,11 @@ impl Dice {
         self.0.random_bool(probability)
     }
 
+    /// From 0 up to 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        self.0.random_range(0.0..1.0)
+    }
+
     pub(crate) fn number(&mut self, range: RangeInclusive<usize>) -> usize {
         self.0.random_range(range)
     }

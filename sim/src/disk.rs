@@ -3,6 +3,7 @@
 //! It is slow or sick when a fault says so. A sick disk fails every read; commits always
 //! succeed, because a process whose commit fails must end, which is a crash.
 
+use crate::dice::Dice;
 use dynamo_core::{
     key::Key,
     ring::Ring,
@@ -35,6 +36,25 @@ impl Disk {
     pub(crate) fn ring(&self) -> Option<Arc<Ring>> {
         let stored = self.ring.as_deref()?;
         Some(Arc::new(record::decode_ring(stored).expect("a ring reads back")))
+    }
+
+    pub(crate) fn holds_anything(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
+    /// Power is lost. Returns whether anything was: nothing, since every commit is synced.
+    pub(crate) fn lose_unsynced(&mut self) -> bool {
+        false
+    }
+
+    /// Flips a byte of a record. Returns whether there was one.
+    pub(crate) fn damage(&mut self, dice: &mut Dice) -> bool {
+        let Some(last) = self.versions.len().checked_sub(1) else { return false };
+        let Some(record) = self.versions.values_mut().nth(dice.number(0..=last)) else {
+            return false;
+        };
+        let at = dice.number(0..=record.len().saturating_sub(1));
+        record.get_mut(at).map(|byte| *byte ^= 0x55).is_some()
     }
 
     /// What the oracle finds under a key, however sick the disk is.

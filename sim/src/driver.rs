@@ -76,7 +76,7 @@ impl World {
         };
         if let Some(process) = &mut machine.process {
             process.batch = Some(turn);
-            if process.doomed {
+            if process.doomed.is_some() {
                 self.queue.add(self.now + takes / 2, Event::Crash(m, machine.generation));
             }
             self.queue.add(self.now + takes, Event::Disk(m, machine.generation));
@@ -161,9 +161,8 @@ impl World {
     fn transmit(&mut self, link: Link, told: Option<NodeId>, message: Message) {
         let (from, to) = link;
         if let Some(partition) = self.network.cut(link) {
-            let (cut, one_way) = (partition.cut, partition.one_way);
+            let (cut, bite) = (partition.cut, partition.bite);
             if cut != Cut::Held {
-                let bite = if one_way { Bite::OneWayPartedMessage } else { Bite::PartedMessage };
                 self.tally.bite(bite);
                 return self.fail(from, told.filter(|_| cut == Cut::Refused));
             }
@@ -174,7 +173,7 @@ impl World {
         }
         let generation = self.machines[from].generation;
         let bytes = v1::Message::from(message).encode_to_vec();
-        let delay = self.delay();
+        let delay = self.delay() + self.slowness(link);
         let (at, envelope) = self.network.send(link, generation, bytes, self.now + delay);
         if self.dice.chance(self.loss) {
             self.tally.bite(Bite::LostMessage);

@@ -2,12 +2,13 @@
 //! and clocks that are made up, with faults, and an oracle that watches clients.
 //!
 //! ```text
-//!   seed ─▶ Scenario ─▶ World: one queue of events in virtual time
+//!   seed ─▶ Schedule ─▶ World: one queue of events in virtual time
 //!                        ├─ machines: Node + Disk + clocks, driven turn by turn
 //!                        ├─ network:  streams that delay, break and part
 //!                        ├─ faults:   what goes wrong, and when it ends
+//!                        ├─ load:     when clients begin, give up and try again
 //!                        ├─ clients:  gets, puts, deletes, retries
-//!                        └─ history ─▶ invariants ─▶ passed, or what was broken
+//!                        └─ history ─▶ invariants ─▶ passed, or what was broken ─▶ shrink
 //! ```
 //!
 //! One seed is one run, and the same run every time: nothing in it depends on the
@@ -26,16 +27,22 @@ mod driver;
 mod faults;
 mod history;
 mod invariants;
+mod load;
 mod machine;
 mod network;
 mod queue;
 mod scenario;
+mod schedule;
+mod shrink;
 mod suite;
 mod tally;
 mod trace;
 mod world;
 
-pub use suite::{Summary, run_all};
+pub use invariants::Violation;
+pub use schedule::{Keep, Numbers, Schedule};
+pub use shrink::{Shrunk, shrink};
+pub use suite::{Options, Recorded, Summary, run_all, run_caught};
 pub use tally::Tally;
 pub use world::{Finished, run};
 

@@ -26,6 +26,7 @@ pub(crate) struct Machine {
     pub(crate) address: String,
     pub(crate) disk: Disk,
     pub(crate) generation: Generation,
+    pub(crate) incarnation: Incarnation,
     /// How far the wall clock is ahead, of a clock that is `MAX_SKEW_MS` behind.
     pub(crate) skew_ms: usize,
     /// A machine that is gone, so that nobody says that its port is closed.
@@ -48,8 +49,8 @@ pub(crate) struct Process {
     /// When the last pause ended: what was late before that is excused.
     pub(crate) resumed: Duration,
     pub(crate) draining: bool,
-    /// It will crash while its disk works on its next batch.
-    pub(crate) doomed: bool,
+    /// It will crash while its disk works on its next batch, and be back so much later.
+    pub(crate) doomed: Option<Duration>,
 }
 
 /// What a turn wants: stored first, and then out of the node.
@@ -88,7 +89,7 @@ impl Machine {
         };
         let node = Node::new(Config {
             member,
-            incarnation: Incarnation(1),
+            incarnation: self.incarnation,
             seeds: start.seeds,
             read_quorum: start.read_quorum,
             write_quorum: start.write_quorum,
@@ -106,8 +107,15 @@ impl Machine {
             paused: false,
             resumed: Duration::ZERO,
             draining: false,
-            doomed: false,
+            doomed: None,
         });
+    }
+
+    /// Replaces the disk by an empty one, between two processes. Returns whether there was
+    /// anything on it.
+    pub(crate) fn lose_disk(&mut self) -> bool {
+        self.incarnation.0 += 1;
+        std::mem::take(&mut self.disk).holds_anything()
     }
 
     /// Both clocks of its process; a machine without one has no monotonic clock.

@@ -1,6 +1,7 @@
 //! Streams between machines. Each keeps its order, as TCP does; what is in flight on a
 //! stream that breaks is lost, from some point on, and the sender is told or is not.
 
+use crate::tally::Bite;
 use dynamo_core::id::Generation;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,7 +36,8 @@ pub(crate) enum Cut {
 pub(crate) struct Partition {
     pub(crate) links: BTreeSet<Link>,
     pub(crate) cut: Cut,
-    pub(crate) one_way: bool,
+    /// What a message that it stops is counted as.
+    pub(crate) bite: Bite,
 }
 
 #[derive(Default)]

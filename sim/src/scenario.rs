@@ -1,10 +1,13 @@
-//! What a seed stands for: the size of the cluster, its quorums, the load and the faults
-//! that may happen.
+//! The cluster of a run and its load: how many nodes, their quorums, the keys, how long
+//! clients are at work and how their operations are spread over that time.
 
-use crate::{dice::Dice, faults::Fault};
-use std::time::Duration;
+use crate::dice::Dice;
+use std::{ops::RangeInclusive, time::Duration};
 
-#[derive(Debug)]
+/// What all clients of a run do together, retries not counted.
+pub(crate) const OPERATIONS: usize = 300;
+
+#[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     /// Machines that the ring is laid over.
     pub(crate) members: usize,
@@ -15,50 +18,62 @@ pub(crate) struct Scenario {
     pub(crate) factor: usize,
     pub(crate) read_quorum: usize,
     pub(crate) write_quorum: usize,
+    /// The smallest W that a client may ask for.
+    pub(crate) least_write: usize,
     pub(crate) clients: usize,
     pub(crate) keys: usize,
-    /// How long there is load.
+    /// Over which time the operations of each client are spread.
     pub(crate) load: Duration,
-    /// The longest that a client rests between operations.
-    pub(crate) rest: u64,
-    /// Of a message being the end of its stream, and of a long delay.
-    pub(crate) loss: f64,
-    pub(crate) tail: f64,
-    /// Faults that may happen, and the longest time between two of them.
-    pub(crate) faults: Vec<Fault>,
+    /// How many of them come at a time.
+    pub(crate) burst: usize,
+    /// The longest time between the beginnings of two faults, in milliseconds.
     pub(crate) calm: u64,
+    /// How long faults last, in milliseconds.
+    pub(crate) lasts: RangeInclusive<u64>,
     /// Whether a node comes back at another address.
     pub(crate) moving: bool,
 }
 
 impl Scenario {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
-        let members = dice.number(3..=7);
+        let nodes = dice.number(5..=9);
+        let late = dice.number(0..=2);
+        let members = nodes - late;
         let factor = match dice.number(0..=9) {
             0 => 2,
             1 if members >= 5 => 5,
             _ => 3,
         };
         let (read_quorum, write_quorum) = quorums(dice, factor);
-        let faults = Fault::ALL.into_iter().filter(|_| dice.chance(0.6)).collect();
+        let lasts = match dice.number(0..=2) {
+            0 => 50..=1_000,
+            1 => 1_000..=8_000,
+            _ => 100..=8_000,
+        };
+        // Where everything is broken all the time, nothing is done that could go wrong.
+        let calms: &[u64] = if *lasts.end() > 1_000 { &[2_500, 6_000] } else { &[800, 2_500] };
         Scenario {
             members,
-            late: dice.number(0..=2),
+            late,
             zones: dice.number(0..=3),
-            partitions: 1 << dice.number(3..=6),
+            // At least one for every node.
+            partitions: 1 << dice.number(4..=6),
             factor,
             read_quorum,
             write_quorum,
+            least_write: 1,
             clients: dice.number(3..=7),
             keys: dice.number(3..=30),
-            load: dice.millis(12_000..=30_000),
-            rest: dice.pick(&[100, 300, 800]).unwrap_or(300),
-            loss: dice.pick(&[0.0, 0.001, 0.01]).unwrap_or(0.0),
-            tail: dice.pick(&[0.001, 0.01, 0.05]).unwrap_or(0.01),
-            faults,
-            calm: dice.pick(&[800, 2_500, 6_000]).unwrap_or(2_500),
+            load: dice.millis(10_000..=30_000),
+            burst: dice.pick(&[1, 1, 5, 20]).unwrap_or(1),
+            calm: dice.pick(calms).unwrap_or(2_500),
+            lasts,
             moving: dice.chance(0.3),
         }
+    }
+
+    pub(crate) fn nodes(&self) -> usize {
+        self.members + self.late
     }
 }
 

@@ -1,6 +1,7 @@
 //! How much happened in a run, and how often each kind of fault did bite: not how often
 //! it was ordered, but how often it hit something.
 
+use crate::faults::DISK_FAULTS;
 use std::fmt;
 
 /// A fault that hit something.
@@ -12,6 +13,8 @@ pub(crate) enum Bite {
     SilentlyBrokenStream,
     PartedMessage,
     OneWayPartedMessage,
+    BridgedPartedMessage,
+    SlowMessage,
     HeldMessage,
     PausedInput,
     Crash,
@@ -25,15 +28,22 @@ pub(crate) enum Bite {
     Moved,
     LateJoin,
     Retry,
+    GivenUp,
+    StormRetry,
+    LostUnsynced,
+    EmptyDisk,
+    DamagedRecord,
 }
 
-const BITES: [(Bite, &str); 19] = [
+const BITES: [(Bite, &str); 26] = [
     (Bite::DelayedMessage, "messages delayed long"),
     (Bite::LostMessage, "messages lost"),
     (Bite::BrokenStream, "streams broken and told"),
     (Bite::SilentlyBrokenStream, "streams broken silently"),
     (Bite::PartedMessage, "messages stopped by a partition"),
     (Bite::OneWayPartedMessage, "messages stopped by a one-way partition"),
+    (Bite::BridgedPartedMessage, "messages stopped by a partition that one node bridges"),
+    (Bite::SlowMessage, "messages on a slow link"),
     (Bite::HeldMessage, "messages held by a partition and delivered after it"),
     (Bite::PausedInput, "inputs that waited for a paused node"),
     (Bite::Crash, "crashes"),
@@ -47,6 +57,11 @@ const BITES: [(Bite, &str); 19] = [
     (Bite::Moved, "restarts at another address"),
     (Bite::LateJoin, "nodes that joined late"),
     (Bite::Retry, "writes retried with the same request id"),
+    (Bite::GivenUp, "calls that an impatient client gave up"),
+    (Bite::StormRetry, "retries in a storm of them"),
+    (Bite::LostUnsynced, "disks that lost what they had not synced"),
+    (Bite::EmptyDisk, "machines that came back with an empty disk"),
+    (Bite::DamagedRecord, "records damaged"),
 ];
 
 /// Counts of one run, or of many.
@@ -62,6 +77,9 @@ pub struct Tally {
     pub judged_reads: u64,
     bites: [u64; BITES.len()],
 }
+
+/// Those of faults that not every build of the simulator has.
+const DISK_BITES: [Bite; 3] = [Bite::LostUnsynced, Bite::EmptyDisk, Bite::DamagedRecord];
 
 impl Tally {
     pub(crate) fn bite(&mut self, what: Bite) {
@@ -81,7 +99,9 @@ impl Tally {
 
     /// Every kind of fault with how often it did bite.
     pub fn bites(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        BITES.iter().map(|&(bite, name)| (name, self.bites[bite as usize]))
+        let can_bite = |bite: &Bite| DISK_FAULTS || !DISK_BITES.contains(bite);
+        let of = |&(bite, name): &(Bite, &'static str)| (name, self.bites[bite as usize]);
+        BITES.iter().filter(move |(bite, _)| can_bite(bite)).map(of)
     }
 }
 

@@ -5,14 +5,16 @@ use crate::{
     clients::{Answer, Call, Client},
     cluster::machines,
     dice::Dice,
-    faults::Over,
+    faults::Ongoing,
     history::History,
     invariants::{Violation, agreement},
+    load::Progress,
     machine::Machine,
     network::{Envelope, Network},
     queue::Queue,
-    scenario::Scenario,
-    tally::{Bite, Tally},
+    scenario,
+    schedule::{Planned, PlannedClient, Schedule},
+    tally::Tally,
     trace::Trace,
 };
 use dynamo_core::{
@@ -50,12 +52,15 @@ pub(crate) enum Event {
     Arrive(Token),
     /// A client hears of its call.
     Answer(Token, Answer),
+    /// An impatient client gives up on its call.
+    GiveUp(Token),
     Next(usize),
     Retry(usize, Token),
     /// The operator orders Bootstrap.
     Operator,
-    Fault,
-    Over(Over),
+    Fault(Planned),
+    /// The fault of that number ends.
+    Over(usize),
     Quiet,
     /// Everything must have come right.
     Check,
@@ -65,16 +70,17 @@ pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) queue: Queue<Event>,
     pub(crate) dice: Dice,
-    pub(crate) scenario: Scenario,
+    pub(crate) schedule: Schedule,
     pub(crate) machines: Vec<Machine>,
     pub(crate) network: Network,
     /// Of single messages, as long as there are faults.
     pub(crate) loss: f64,
     pub(crate) tail: f64,
-    /// Faults that will end by themselves.
-    pub(crate) lasting: Vec<Over>,
+    /// Faults that have not ended, by their numbers.
+    pub(crate) lasting: BTreeMap<usize, Ongoing>,
     /// The ring has been laid.
     pub(crate) laid: bool,
+    pub(crate) load_began: Duration,
     /// All faults have ended.
     pub(crate) quiet: bool,
     pub(crate) clients: Vec<Client>,
@@ -96,22 +102,27 @@ pub struct Finished {
     /// What happened.
     pub tally: Tally,
     /// The invariant that was broken, and how.
-    pub violation: Option<String>,
+    pub violation: Option<Violation>,
 }
 
-/// Runs one seed, and prints its trace if wanted.
-pub fn run(seed: u64, printing: bool) -> Finished {
-    let mut world = World::new(seed, printing);
+/// Runs the schedule of a seed.
+pub fn run(seed: u64) -> Finished {
+    run_schedule(seed, Schedule::draw(seed), false)
+}
+
+/// Runs what is left of the schedule of a seed, and prints its trace if wanted.
+pub(crate) fn run_schedule(seed: u64, schedule: Schedule, printing: bool) -> Finished {
+    let mut world = World::new(seed, schedule, printing);
     world.run();
-    let violation = world.violation.map(|v| v.to_string());
-    Finished { seed, hash: world.trace.hash(), tally: world.tally, violation }
+    let World { trace, tally, violation, .. } = world;
+    Finished { seed, hash: trace.hash(), tally, violation }
 }
 
 impl World {
-    fn new(seed: u64, printing: bool) -> Self {
-        let mut dice = Dice::new(seed);
-        let scenario = Scenario::draw(&mut dice);
-        let machines = machines(&scenario, &mut dice);
+    fn new(seed: u64, schedule: Schedule, printing: bool) -> Self {
+        let mut dice = Dice::new(schedule.seed);
+        let scenario = &schedule.scenario;
+        let machines = machines(scenario, &mut dice);
         let mut trace = Trace::new(printing);
         trace.line(Duration::ZERO, format_args!("seed {seed}: {scenario:?}"));
         for (m, machine) in machines.iter().enumerate() {
@@ -122,26 +133,36 @@ impl World {
             queue.add(dice.millis(0..=2_000), Event::Start(m));
         }
         queue.add(Duration::from_secs(2), Event::Operator);
-        World {
+        let share = scenario::OPERATIONS / scenario.clients;
+        let client = |c: &PlannedClient| Client::new(c.seed, Progress::new(c.operations, share));
+        let clients = schedule.clients.iter().map(client).collect();
+        let mut world = World {
             now: Duration::ZERO,
             queue,
             dice,
             machines,
             network: Network::default(),
-            loss: scenario.loss,
-            tail: scenario.tail,
-            lasting: Vec::new(),
+            loss: 0.0,
+            tail: 0.0,
+            lasting: BTreeMap::new(),
             laid: false,
+            load_began: Duration::ZERO,
             quiet: false,
-            clients: Vec::new(),
+            clients,
             calls: BTreeMap::new(),
             history: History::default(),
             trace,
             tally: Tally::default(),
             violation: None,
             finished: false,
-            scenario,
+            schedule,
+        };
+        for planned in world.schedule.faults.clone() {
+            if planned.fault.is_always() {
+                world.fault(planned);
+            }
         }
+        world
     }
 
     fn run(&mut self) {
@@ -178,8 +199,11 @@ impl World {
                 }
             }
             Event::Crash(m, generation) => {
-                if self.is_of(m, generation) {
-                    self.crash_and_restart(m);
+                let process = self.machines[m].process.as_ref();
+                if let (true, Some(down)) =
+                    (self.is_of(m, generation), process.and_then(|p| p.doomed))
+                {
+                    self.crash_and_restart(m, down);
                 }
             }
             Event::Drained(m, more_chances) => self.drained(m, more_chances),
@@ -191,11 +215,13 @@ impl World {
             }
             Event::Arrive(token) => self.arrive(token),
             Event::Answer(token, answer) => self.hear(token, answer),
+            Event::GiveUp(token) => self.give_up(token),
             Event::Next(c) => self.next_step(c),
             Event::Retry(c, token) => self.retry(c, token),
             Event::Operator => self.bootstrap(),
-            Event::Fault => self.fault(),
-            Event::Over(over) => self.over(over),
+            Event::Fault(planned) => self.fault(planned),
+            Event::Over(number) => self.over(number),
+            Event::Quiet if self.quiet => {}
             Event::Quiet => {
                 self.end_all_faults();
                 self.queue.add(self.now + QUIET, Event::Check);
@@ -209,25 +235,6 @@ impl World {
 
     fn is_of(&self, m: usize, generation: Generation) -> bool {
         self.machines[m].generation == generation
-    }
-
-    /// The ring is laid: load and faults begin, and further nodes come.
-    pub(crate) fn begin_load(&mut self) {
-        let load = self.scenario.load;
-        self.queue.add(self.now + load, Event::Quiet);
-        let first_fault = self.now + self.dice.millis(100..=self.scenario.calm);
-        self.queue.add(first_fault, Event::Fault);
-        for c in 0..self.scenario.clients {
-            self.clients.push(Client::default());
-            let first = self.now + self.dice.millis(0..=1_000);
-            self.queue.add(first, Event::Next(c));
-        }
-        let load_ms = u64::try_from(load.as_millis()).unwrap_or(u64::MAX);
-        for m in self.scenario.members..self.machines.len() {
-            let comes = self.now + self.dice.millis(0..=load_ms);
-            self.queue.add(comes, Event::Start(m));
-            self.tally.bite(Bite::LateJoin);
-        }
     }
 
     /// Everything has been done; what is left must be right.

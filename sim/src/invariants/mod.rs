@@ -20,9 +20,11 @@ use std::time::Duration;
 /// An invariant that was broken, and how.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{invariant}\" is broken: {how}")]
-pub(crate) struct Violation {
-    invariant: &'static str,
-    how: String,
+pub struct Violation {
+    /// Its name.
+    pub invariant: &'static str,
+    /// What broke it.
+    pub how: String,
 }
 
 impl Violation {
