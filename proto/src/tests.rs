@@ -3,7 +3,7 @@
 use crate::{Malformed, record, v1};
 use bytes::Bytes;
 use dynamo_core::{
-    gossip::{Gossip, Member},
+    gossip::{Entry, Gossip, Member, Pulse, Stage},
     id::{Actor, Dot, Generation, Incarnation, NodeId, OpId, RequestId},
     key::Key,
     message::{ForwardedWrite, Message, PeerOperation},
@@ -101,12 +101,41 @@ fn member() -> impl Strategy<Value = Member> {
     )
 }
 
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    let suspects = prop::collection::vec(any::<u64>().prop_map(NodeId), 0..3);
+    let entry = (member(), any::<u64>(), suspects).prop_map(|(member, changed, suspects)| Entry {
+        member,
+        changed,
+        suspects,
+    });
+    prop::collection::vec(entry, 1..4)
+}
+
+fn pulses() -> impl Strategy<Value = Vec<Pulse>> {
+    let pulse = any::<[u64; 4]>().prop_map(|[node, generation, heartbeat, changed]| Pulse {
+        node: NodeId(node),
+        generation: Generation(generation),
+        heartbeat,
+        changed,
+    });
+    prop::collection::vec(pulse, 0..4)
+}
+
 fn gossip() -> impl Strategy<Value = Gossip> {
     let ring = prop::option::of(ring().prop_map(Arc::new));
     let tag = any::<(u64, u64)>().prop_map(|(epoch, digest)| RingTag { epoch, digest });
-    (prop::collection::vec(member(), 0..4), any::<bool>(), tag, ring).prop_map(
-        |(members, reply_wanted, ring_tag, ring)| Gossip { members, reply_wanted, ring_tag, ring },
-    )
+    let wanted = prop::collection::vec(any::<u64>().prop_map(NodeId), 0..4);
+    let stage = prop_oneof![
+        (entries(), pulses())
+            .prop_map(|(own, known)| Stage::Digest { own: Box::new(own[0].clone()), known }),
+        (pulses(), entries(), wanted).prop_map(|(pulses, entries, wanted)| Stage::Answer {
+            pulses,
+            entries,
+            wanted
+        }),
+        entries().prop_map(Stage::Entries),
+    ];
+    (stage, tag, ring).prop_map(|(stage, ring_tag, ring)| Gossip { stage, ring_tag, ring })
 }
 
 fn refusal() -> impl Strategy<Value = Refusal> {
@@ -301,6 +330,11 @@ fn what_cannot_be_is_refused() {
     };
     let versions = v1::Versions { siblings: vec![uncovered], ..Default::default() };
     assert!(matches!(Versions::try_from(versions), Err(Malformed::Versions(_))));
+    let uneven = v1::Pulses { nodes: vec![1], generations: vec![1], ..Default::default() };
+    let answer = v1::Answer { pulses: Some(uneven), ..Default::default() };
+    let stage = Some(v1::gossip::Stage::Answer(answer));
+    let gossip = v1::Gossip { stage, ..Default::default() };
+    assert!(matches!(Gossip::try_from(gossip), Err(Malformed::Value(_))));
     let short = v1::PastRequest { request_id: Bytes::from_static(b"short"), stamp: 0 };
     let versions = v1::Versions { past: vec![short], ..Default::default() };
     let length = Malformed::Length { what: "the request id", size: 5, expected: 16 };

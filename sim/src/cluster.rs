@@ -12,6 +12,7 @@ use crate::{
     world::{Event, World},
 };
 use dynamo_core::{
+    gossip::Gossip,
     id::{Generation, Incarnation, NodeId},
     message::Message,
     node::{Input, Order, OrderRefused, Token},
@@ -214,6 +215,8 @@ fn summary(message: &Message) -> String {
         Message::ForwardResponse { id, result } => {
             format!("forwarded #{:x}: {}", id.0, if result.is_ok() { "ok" } else { "refused" })
         }
-        Message::Gossip(gossip) => format!("gossip of {}", gossip.members.len()),
+        Message::Gossip(Gossip { stage, .. }) => {
+            format!("gossip: {} entries, {} pulses", stage.entries().len(), stage.pulses().len())
+        }
     }
 }

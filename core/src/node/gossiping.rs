@@ -2,7 +2,7 @@
 
 use super::{Effect, Node, Note};
 use crate::{
-    gossip::{Gossip, Member, Partner},
+    gossip::{Gossip, Partner, Stage},
     id::NodeId,
     message::Message,
     ring::{Ring, RingTag},
@@ -13,37 +13,44 @@ use std::sync::Arc;
 
 impl Node {
     pub(super) fn gossip_round(&mut self, now: Now, out: &mut Vec<Effect>) {
-        self.membership.beat();
+        self.membership.beat(now.instant);
         for partner in self.membership.partners(now.instant, &mut self.rng) {
             match partner {
-                Partner::Member(node) => self.tell(node, true, out),
+                Partner::Member(node) => self.open_round(node, out),
                 // Whoever is there may have no ring; then it says so and is sent ours.
                 Partner::Seed(address) => {
-                    let gossip = self.view_for(RingTag::MAX, true);
+                    let digest = self.membership.digest(&mut self.rng);
+                    let gossip = self.gossip_for(RingTag::MAX, digest);
                     out.push(Effect::SendToSeed(address, Message::Gossip(gossip)));
                 }
             }
         }
     }
 
-    pub(super) fn learn(&mut self, now: Now, told: &[Member], out: &mut Vec<Effect>) {
+    /// Takes in what is told of members.
+    pub(super) fn learn(&mut self, now: Now, told: &Gossip, out: &mut Vec<Effect>) {
         let before = self.membership.is_superseded();
-        let new = self.membership.merge(told, now.instant);
+        let new = self.membership.merge(told.stage.entries(), now.instant);
+        self.membership.merge_pulses(told.stage.pulses(), now.instant);
         if self.membership.is_superseded() && !before {
             out.push(Effect::Note(Note::Superseded));
         }
         out.extend(new.into_iter().map(|node| Effect::Note(Note::Met(node))));
     }
 
-    /// The members in it have been learnt already.
+    /// What is told of members has been learnt already.
     pub(super) fn gossip(&mut self, from: NodeId, told: Gossip, out: &mut Vec<Effect>) {
         if let Some(ring) = told.ring {
             self.adopt(ring, out);
         }
         let behind = told.ring_tag < self.ring_tag();
-        if told.reply_wanted || behind {
-            let gossip = self.view_for(told.ring_tag, false);
+        let reply = self.membership.reply_to(&told.stage, &mut self.rng);
+        if let Some(stage) = reply.or_else(|| behind.then(|| self.membership.announcement())) {
+            let gossip = self.gossip_for(told.ring_tag, stage);
             out.push(Effect::Send(from, Message::Gossip(gossip)));
+        }
+        for stranger in self.membership.strangers() {
+            self.open_round(stranger, out);
         }
     }
 
@@ -52,7 +59,7 @@ impl Node {
         let others: Vec<_> = self.membership.others().map(|m| m.node).collect();
         for node in others {
             if self.membership.is_up(node, now.instant) {
-                self.tell(node, false, out);
+                self.tell(node, self.membership.announcement(), out);
             }
         }
     }
@@ -74,11 +81,16 @@ impl Node {
         self.ring.as_ref().map_or(0, |r| r.epoch())
     }
 
-    fn tell(&self, node: NodeId, reply_wanted: bool, out: &mut Vec<Effect>) {
+    fn open_round(&mut self, node: NodeId, out: &mut Vec<Effect>) {
+        let digest = self.membership.digest(&mut self.rng);
+        self.tell(node, digest, out);
+    }
+
+    fn tell(&self, node: NodeId, stage: Stage, out: &mut Vec<Effect>) {
         let epoch = self.membership.get(node).map_or(0, |m| m.ring_epoch);
         // Whoever holds another ring of this epoch says so in its answer.
         let tag = RingTag { epoch, digest: u64::MAX };
-        let gossip = self.view_for(tag, reply_wanted);
+        let gossip = self.gossip_for(tag, stage);
         out.push(Effect::Send(node, Message::Gossip(gossip)));
     }
 
@@ -87,10 +99,10 @@ impl Node {
         self.ring.as_ref().map_or_else(RingTag::default, |r| r.tag())
     }
 
-    /// What this node tells one that holds a ring of this tag.
-    fn view_for(&self, theirs: RingTag, reply_wanted: bool) -> Gossip {
+    /// What is said to one that holds a ring of this tag.
+    fn gossip_for(&self, theirs: RingTag, stage: Stage) -> Gossip {
         let ring_tag = self.ring_tag();
         let ring = self.ring.clone().filter(|_| theirs < ring_tag);
-        Gossip { members: self.membership.entries(), reply_wanted, ring_tag, ring }
+        Gossip { stage, ring_tag, ring }
     }
 }

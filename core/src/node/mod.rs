@@ -204,10 +204,10 @@ impl Node {
         out: &mut Vec<Effect>,
     ) {
         // Gossip brings the sender's own entry, so it may come from a stranger.
-        let known = self.membership.get(from).is_some();
+        let known = self.membership.is_proven(from);
         let was_up = !known || self.membership.is_up(from, now.instant);
         if let Message::Gossip(gossip) = &message {
-            self.learn(now, &gossip.members, out);
+            self.learn(now, gossip, out);
         }
         if !self.membership.hear(from, generation, now.instant) {
             out.push(Effect::Note(Note::Stale(from)));

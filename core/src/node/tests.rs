@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    gossip::Gossip,
+    gossip::{Entry, Gossip, Stage},
     id::{Actor, Dot, RequestId},
     key::Key,
     message::{ForwardedWrite, PeerOperation},
@@ -68,12 +68,16 @@ fn handle(node: &mut Node, now: Now, input: Input) -> Vec<Effect> {
     out
 }
 
+/// Gossip from a node that holds a ring of this tag.
+fn told(by: NodeId, members: Vec<Member>, ring_tag: RingTag) -> Input {
+    let stage = Stage::Entries(members.into_iter().map(Entry::new).collect());
+    Input::Message(by, FIRST, Message::Gossip(Gossip { stage, ring_tag, ring: None }))
+}
+
 /// Node A, which has heard of the others.
 fn meet(mut node: Node, others: &[NodeId]) -> Node {
     for &other in others {
-        let (members, ring_tag) = (vec![member(other)], RingTag::MAX);
-        let gossip = Gossip { members, reply_wanted: false, ring_tag, ring: None };
-        handle(&mut node, now(0), Input::Message(other, FIRST, Message::Gossip(gossip)));
+        handle(&mut node, now(0), told(other, vec![member(other)], RingTag::MAX));
     }
     // The first round of gossip is not what these tests are about.
     handle(&mut node, now(0), Input::Tick);
@@ -239,7 +243,9 @@ fn a_node_that_is_told_to_stop_tells_the_others_and_takes_nothing_more() {
     let told: Vec<_> = out
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Send(to, Message::Gossip(g)) if g.members[0].stopping => Some(*to),
+            Effect::Send(to, Message::Gossip(g)) if g.stage.entries()[0].member.stopping => {
+                Some(*to)
+            }
             _ => None,
         })
         .collect();
@@ -364,10 +370,7 @@ fn two_rings_that_were_laid_apart_become_one() {
         Node::new(config)
     });
     for (node, (other, seal)) in nodes.iter_mut().zip([(B, 1), (A, 2)]) {
-        let members = vec![member(other)];
-        let gossip =
-            Gossip { members, reply_wanted: false, ring_tag: RingTag::default(), ring: None };
-        handle(node, now(0), Input::Message(other, FIRST, Message::Gossip(gossip)));
+        handle(node, now(0), told(other, vec![member(other)], RingTag::default()));
         let plan = Plan { factor: 2, ..plan(&[A, B]) };
         let order = Order::Bootstrap { plan, seal: Seal([seal; 16]) };
         handle(node, now(0), Input::Order(TOKEN, order));
@@ -417,13 +420,7 @@ fn a_node_that_comes_late_itself_blames_nobody() {
 fn a_node_whose_disk_was_put_back_to_an_older_state_takes_no_requests() {
     let mut a = node_in(&[A, B, C]);
     let later = Member { generation: Generation(2), ..member(A) };
-    let gossip = Gossip {
-        members: vec![member(B), later],
-        reply_wanted: false,
-        ring_tag: RingTag::MAX,
-        ring: None,
-    };
-    let out = handle(&mut a, now(0), Input::Message(B, FIRST, Message::Gossip(gossip)));
+    let out = handle(&mut a, now(0), told(B, vec![member(B), later], RingTag::MAX));
     assert_eq!(out, [Effect::Note(Note::Superseded)]);
     assert_eq!(handle(&mut a, now(0), put(&Key::plain("k"))), [refused(Refusal::Stopping)]);
     assert!(!a.is_ready(now(0)));

@@ -1,7 +1,7 @@
 //! What a node knows, for people, probes and operators.
 
 use super::Node;
-use crate::{gossip::Member, ring::Ring, time::Now};
+use crate::{gossip::Member, id::NodeId, ring::Ring, time::Now};
 use std::{sync::Arc, time::Duration};
 
 /// A node's view of its cluster at one moment.
@@ -26,8 +26,11 @@ pub struct View {
 pub struct MemberView {
     /// Its own words.
     pub member: Member,
-    /// Whether requests go to it.
+    /// Whether requests go to it: this node's own judgement.
     pub up: bool,
+    /// Whether two members say that it is dead, or one of two, see
+    /// [`Membership::down_for_cluster`](crate::gossip::Membership::down_for_cluster).
+    pub down_for_cluster: bool,
     /// Since the last news of it.
     pub heard_ago: Duration,
     /// How many it owns.
@@ -37,8 +40,10 @@ pub struct MemberView {
 impl Node {
     /// What this node knows now.
     pub fn view(&self, now: Now) -> View {
+        let down = self.membership.down_for_cluster(now.instant);
         let members = self.membership.entries().into_iter().map(|member| MemberView {
             up: self.membership.is_up(member.node, now.instant),
+            down_for_cluster: down.contains(&member.node),
             heard_ago: self.membership.heard_ago(member.node, now.instant),
             partitions: self.ring.as_ref().map_or(0, |r| r.owned_by(member.node)),
             member,
@@ -67,8 +72,18 @@ impl Node {
         self.ring.as_ref()
     }
 
+    /// What this node knows of a member.
+    pub fn member(&self, node: NodeId) -> Option<&Member> {
+        self.membership.get(node)
+    }
+
+    /// Whether requests go to a member.
+    pub fn is_up(&self, node: NodeId, now: Now) -> bool {
+        self.membership.is_up(node, now.instant)
+    }
+
     /// The peer address of a member.
-    pub fn address_of(&self, node: crate::id::NodeId) -> Option<&str> {
+    pub fn address_of(&self, node: NodeId) -> Option<&str> {
         self.membership.get(node).map(|m| m.address.as_str())
     }
 }
