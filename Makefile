@@ -43,6 +43,10 @@ sim: build ## simulated clusters with faults; SEEDS=n START=s, or START=random
 mutants: prepare ## known bugs put back: does the simulator notice? NAMES="a b"
 	tools/mutants $(NAMES)
 
+.PHONY: faults
+faults: build ## real processes that are killed, paused, cut off, on bad disks; as root
+	e2e/faults
+
 .PHONY: lint
 lint: prepare ## format, clippy, scripts
 	cargo fmt --all --check
@@ -79,4 +83,4 @@ kube-down: ## end what make kube left up
 
 .PHONY: ci
 ci: ## everything that must hold
-	@tools/timed lint generated test "sim SEEDS=2000 START=random" "run ONCE=1" chart e2e
+	@tools/timed lint generated test "sim SEEDS=2000 START=random" faults "run ONCE=1" chart e2e

@@ -6,5 +6,6 @@ pub mod docs;
 pub mod history;
 pub mod kube;
 pub mod local_ring;
+pub mod sandbox;
 pub mod wait;
 pub mod workload;

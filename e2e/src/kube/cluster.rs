@@ -82,6 +82,41 @@ impl<'a> Cluster<'a> {
         Ok(text(&self.ns.get(&["pod", &self.pod(ordinal)])?, "/metadata/uid").to_owned())
     }
 
+    /// The name of the claim of a pod's volume.
+    pub fn claim_name(&self, ordinal: u32) -> Result<String> {
+        let set = self.stateful_set()?;
+        let template = text(&set, "/spec/volumeClaimTemplates/0/metadata/name");
+        ensure!(!template.is_empty(), "{} claims no volumes", self.workload());
+        Ok(format!("{template}-{}", self.pod(ordinal)))
+    }
+
+    /// The claim of a pod's volume.
+    pub fn claim(&self, ordinal: u32) -> Result<Value> {
+        self.ns.get(&["pvc", &self.claim_name(ordinal)?])
+    }
+
+    /// Waits until there is another pod in the place of one, ready or not.
+    pub fn wait_replaced(&self, ordinal: u32, uid: &str) -> Result<()> {
+        let pod = self.pod(ordinal);
+        until(&format!("another pod {pod}"), Duration::from_secs(60), || {
+            let found =
+                self.ns.kubectl(&["get", "pod", &pod, "--output=jsonpath={.metadata.uid}"])?;
+            Ok((found.status == 0 && found.stdout != uid).then_some(()))
+        })
+    }
+
+    /// Waits until Kubernetes calls these pods ready, whatever the others are.
+    pub fn wait_pods_ready(&self, ordinals: &[u32]) -> Result<()> {
+        until(&format!("pods {ordinals:?} to be ready"), READY, || {
+            let pods = self.pods()?;
+            let ready = |o: &u32| {
+                let name = self.pod(*o);
+                items(&pods).iter().any(|p| text(p, "/metadata/name") == name && is_ready(p))
+            };
+            Ok(ordinals.iter().all(ready).then_some(()))
+        })
+    }
+
     /// `kubectl scale dyn`.
     pub fn scale(&self, replicas: u32) -> Result<Output> {
         self.ns.kubectl(&["scale", "dyn", &self.name, &format!("--replicas={replicas}")])
@@ -162,6 +197,11 @@ impl<'a> Cluster<'a> {
         let ip = text(&pod, "/status/podIP");
         ensure!(!ip.is_empty(), "the pod {} has no address", self.pod(ordinal));
         Ok(format!("{ip}:7070"))
+    }
+
+    /// Where clients reach the nodes of the first so many pods from this machine.
+    pub fn pod_addresses(&self, replicas: u32) -> Result<Vec<String>> {
+        (0..replicas).map(|ordinal| self.pod_address(ordinal)).collect()
     }
 
     /// The resident memory of a node in bytes, from its metrics.

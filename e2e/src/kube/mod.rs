@@ -6,11 +6,13 @@
 //! goes well still needs an operator that logged no error.
 
 mod cluster;
+mod machines;
 mod namespace;
 mod operator;
 mod readiness;
 
 pub use cluster::Cluster;
+pub use machines::{Cut, Machines};
 pub use namespace::{Namespace, scenario};
 pub use operator::{Operator, chart, repository};
 pub use readiness::Readiness;

@@ -42,6 +42,10 @@ pub struct Setup {
     pub partitions: u32,
     /// Flags that every node is given besides its own.
     pub flags: Vec<String>,
+    /// What the command line of each node begins with, so that it runs elsewhere, such
+    /// as in a [`Sandbox`](crate::sandbox::Sandbox). It must become the node, not start
+    /// it. Nodes without an entry run as they are.
+    pub within: Vec<Vec<String>>,
 }
 
 /// Nodes of one cluster. The first three are everybody's seeds.

@@ -27,6 +27,7 @@ const SEEDS: usize = 3;
 pub struct LocalNode {
     name: String,
     ports: Ports,
+    within: Vec<String>,
     program: PathBuf,
     args: Vec<String>,
     data: PathBuf,
@@ -39,20 +40,21 @@ impl LocalNode {
         let name = format!("node-{}", at + 1);
         let ports = setup.ports[at];
         let (data, log) = (setup.dir.join(&name), setup.dir.join(format!("{name}.log")));
-        let seeds: Vec<_> = setup.ports.iter().take(SEEDS).map(|p| local(p.peer)).collect();
+        let seeds: Vec<_> = setup.ports.iter().take(SEEDS).map(|p| address(*p, p.peer)).collect();
         let own = [
             ("--data-dir", data.display().to_string()),
             ("--cluster-id", cluster.to_string()),
             ("--name", name.clone()),
-            ("--client-listen", local(ports.client)),
-            ("--peer-listen", local(ports.peer)),
-            ("--http-listen", local(ports.http)),
+            ("--client-listen", address(ports, ports.client)),
+            ("--peer-listen", address(ports, ports.peer)),
+            ("--http-listen", address(ports, ports.http)),
             ("--seeds", seeds.join(",")),
         ];
         let own = own.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
         let args = own.chain(["--exit-with-parent".to_owned()]).chain(setup.flags.clone());
         let (program, args) = (setup.program.clone(), args.collect());
-        LocalNode { name, ports, program, args, data, log, child: None }
+        let within = setup.within.get(at).cloned().unwrap_or_default();
+        LocalNode { name, ports, within, program, args, data, log, child: None }
     }
 
     /// Starts it, on the data that it has.
@@ -71,7 +73,14 @@ impl LocalNode {
 
     /// The command that starts it, as it stands, its output going to a file.
     pub fn command(&self, log: File) -> Result<Command> {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.within.split_first() {
+            None => Command::new(&self.program),
+            Some((first, rest)) => {
+                let mut outer = Command::new(first);
+                outer.args(rest).arg(&self.program);
+                outer
+            }
+        };
         command.args(&self.args).stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         Ok(command)
     }
@@ -83,17 +92,17 @@ impl LocalNode {
 
     /// Where clients reach it.
     pub fn client_address(&self) -> String {
-        local(self.ports.client)
+        address(self.ports, self.ports.client)
     }
 
     /// Where operators reach it.
     pub fn peer_address(&self) -> String {
-        local(self.ports.peer)
+        address(self.ports, self.ports.peer)
     }
 
     /// Where /readyz and /metrics are.
     pub fn http_address(&self) -> String {
-        local(self.ports.http)
+        address(self.ports, self.ports.http)
     }
 
     /// Its data directory.
@@ -104,7 +113,7 @@ impl LocalNode {
     /// A client of this node alone.
     #[expect(clippy::missing_panics_doc, reason = "the address is well-formed by construction")]
     pub fn client(&self) -> Client {
-        Client::connect([self.client_address()]).build().expect("127.0.0.1:PORT is an address")
+        Client::connect([self.client_address()]).build().expect("IP:PORT is an address")
     }
 
     /// Whether it was started, and nobody has ended it since.
@@ -136,9 +145,23 @@ impl LocalNode {
 
     /// SIGTERM: it is asked to end.
     pub fn terminate(&mut self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// SIGSTOP: it stands still, its connections stay open.
+    pub fn pause(&mut self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub fn resume(&mut self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid().and_then(|pid| i32::try_from(pid).ok()) {
             // It may have ended already.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+            let _ = kill(Pid::from_raw(pid), signal);
         }
     }
 
@@ -159,11 +182,27 @@ impl LocalNode {
         }
     }
 
+    /// How it has ended by itself, if it has; told once.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let Some(child) = &mut self.child else { return Ok(None) };
+        let status = child.try_wait()?;
+        if status.is_some() {
+            self.child = None;
+        }
+        Ok(status)
+    }
+
+    /// What it said last to the person who has to help it: one line, without its name.
+    pub fn last_words(&self) -> Result<String> {
+        let log = fs::read(&self.log)?;
+        let log = String::from_utf8_lossy(&log);
+        let said = log.lines().rev().find_map(|line| line.strip_prefix("dynamo-node: "));
+        Ok(said.unwrap_or_default().to_owned())
+    }
+
     /// An error with the end of its log if it has ended by itself.
     pub(super) fn fail_if_ended(&mut self) -> Result<()> {
-        let Some(child) = &mut self.child else { return Ok(()) };
-        let Some(status) = child.try_wait()? else { return Ok(()) };
-        self.child = None;
+        let Some(status) = self.ended()? else { return Ok(()) };
         bail!("{} ended by itself ({status}); the end of its log:\n{}", self.name, self.log_tail())
     }
 
@@ -186,6 +225,6 @@ impl Drop for LocalNode {
     }
 }
 
-fn local(port: u16) -> String {
-    format!("127.0.0.1:{port}")
+fn address(ports: Ports, port: u16) -> String {
+    format!("{}:{port}", ports.host)
 }

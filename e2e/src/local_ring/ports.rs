@@ -8,9 +8,11 @@ use std::{
     ops::Range,
 };
 
-/// The ports of one node, all on 127.0.0.1.
+/// Where one node listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
+    /// 127.0.0.1, unless it has a machine of its own.
+    pub host: Ipv4Addr,
     /// gRPC for clients.
     pub client: u16,
     /// gRPC for nodes and operators.
@@ -31,7 +33,12 @@ const FREE: Range<u16> = 10_000..32_000;
 
 impl Ports {
     fn at(client: u16) -> Self {
-        Ports { client, peer: client + 1, http: client + 2 }
+        Ports { host: Ipv4Addr::LOCALHOST, client, peer: client + 1, http: client + 2 }
+    }
+
+    /// The usual ports of a machine that has no other node.
+    pub fn on(host: Ipv4Addr) -> Self {
+        Ports { host, ..Ports::at(DEFAULT_BASE) }
     }
 
     /// All of them.
@@ -51,8 +58,8 @@ pub fn from_base(base: u16, nodes: u16) -> Result<Vec<Ports>> {
 
 /// The first of these ports that something else listens on, and what the system says.
 pub fn first_in_use(ports: &[Ports]) -> Option<(u16, io::Error)> {
-    let taken = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).err().map(|e| (port, e));
-    ports.iter().flat_map(|ports| ports.all()).find_map(taken)
+    let all = ports.iter().flat_map(|ports| ports.all().map(|port| (ports.host, port)));
+    all.into_iter().find_map(|(host, port)| Some((port, TcpListener::bind((host, port)).err()?)))
 }
 
 /// Ports for so many nodes that are free now, at a place chosen by chance so that test

@@ -32,6 +32,7 @@ pub(crate) fn setup(dir: &Path, nodes: u16) -> Setup {
         factor: factor.into(),
         partitions: 64,
         flags: flags.map(str::to_owned).to_vec(),
+        within: Vec::new(),
     }
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn setup(args: &Args, files: &Files, dir: &Path) -> Result<Setup> {
     };
     let flags = vec!["--value-limit".to_owned(), VALUE_LIMIT.to_string()];
     let dir = dir.to_owned();
-    Ok(Setup { program, dir, ports, factor: FACTOR, partitions: PARTITIONS, flags })
+    let within = Vec::new();
+    Ok(Setup { program, dir, ports, factor: FACTOR, partitions: PARTITIONS, flags, within })
 }
 
 fn check_space(dir: &Path, files: &Files) -> Result<()> {
