@@ -13,8 +13,10 @@ pub struct GetReply {
     pub siblings: Vec<Sibling>,
     /// Covers all siblings, and what was deleted.
     pub context: Context,
-    /// How many replicas the answer rests on.
-    pub replies: u32,
+    /// How many primaries the answer rests on.
+    pub primaries: u32,
+    /// And how many nodes that stood in for primaries that could not be reached.
+    pub fallbacks: u32,
     /// The node that gathered it, 16 hexadecimal digits.
     pub coordinator: String,
 }
@@ -42,10 +44,11 @@ pub struct WriteReply {
     pub coordinator: String,
 }
 
-/// How many replicas acknowledged a write, and as what.
+/// How many acknowledged a write, and as what. A primary and whoever stands in for it
+/// count once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledgements {
-    /// Nodes of the top N of the key's preference list.
+    /// The key's own replicas: the first N nodes of its preference list.
     pub primaries: u32,
     /// Nodes that keep the write for a primary that could not be reached.
     pub fallbacks: u32,
@@ -58,7 +61,8 @@ impl From<v1::GetResponse> for GetReply {
         GetReply {
             siblings: reply.siblings.into_iter().map(Sibling::from).collect(),
             context: Context::from_bytes(reply.context),
-            replies: reply.replies,
+            primaries: reply.primaries,
+            fallbacks: reply.fallbacks,
             coordinator: reply.coordinator,
         }
     }

@@ -42,9 +42,24 @@ impl Get {
         Get { client, request }
     }
 
-    /// How many replicas must answer; the cluster's own setting if not said.
+    /// R: how many must answer, primaries or nodes that stand in for them; the cluster's
+    /// own setting if not said.
     pub fn r(mut self, r: u32) -> Self {
         self.request.r = r;
+        self
+    }
+
+    /// PR: how many of them must be primaries; R is raised to it if it is less.
+    pub fn pr(mut self, pr: u32) -> Self {
+        self.request.pr = pr;
+        self
+    }
+
+    /// No fallbacks, R+W>N, and nothing is returned but what W primaries hold: what a
+    /// strict read has returned, or a strict write acknowledged, every later strict read
+    /// shows.
+    pub fn strict(mut self) -> Self {
+        self.request.strict = true;
         self
     }
 }
@@ -87,9 +102,23 @@ impl Put {
         self
     }
 
-    /// How many replicas must acknowledge; the cluster's own setting if not said.
+    /// W: how many must acknowledge, primaries or nodes that stand in for them; the
+    /// cluster's own setting if not said.
     pub fn w(mut self, w: u32) -> Self {
         self.request.w = w;
+        self
+    }
+
+    /// PW: how many of them must be primaries; W is raised to it if it is less.
+    pub fn pw(mut self, pw: u32) -> Self {
+        self.request.pw = pw;
+        self
+    }
+
+    /// No fallbacks and R+W>N: every later strict read shows this write, or one that has
+    /// seen it.
+    pub fn strict(mut self) -> Self {
+        self.request.strict = true;
         self
     }
 
@@ -139,9 +168,21 @@ impl Delete {
         self
     }
 
-    /// How many replicas must acknowledge; the cluster's own setting if not said.
+    /// As [`Put::w`].
     pub fn w(mut self, w: u32) -> Self {
         self.request.w = w;
+        self
+    }
+
+    /// As [`Put::pw`].
+    pub fn pw(mut self, pw: u32) -> Self {
+        self.request.pw = pw;
+        self
+    }
+
+    /// As [`Put::strict`].
+    pub fn strict(mut self) -> Self {
+        self.request.strict = true;
         self
     }
 

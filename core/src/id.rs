@@ -46,19 +46,30 @@ pub struct Incarnation(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
 
-/// Who makes versions: one incarnation of one node. The paper's "node" in
-/// `(node, counter)`, section 4.4.
+/// For how long a node has held a record without a break: the counter of the first dot
+/// that it gave to it in this time. Zero before there is one.
+///
+/// A hint is delivered and dropped, a tombstone is reaped, a damaged record is replaced:
+/// who makes versions of the key again afterwards no longer holds what it made before, and
+/// must not sign for it. So each life of a record is another actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Life(pub u64);
+
+/// Who makes versions of a key: one life of one record in one incarnation of one node. The
+/// paper's "node" in `(node, counter)`, section 4.4.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor {
     /// The node that coordinated the write.
     pub node: NodeId,
     /// Its incarnation at that time.
     pub incarnation: Incarnation,
+    /// Of the record that it wrote to.
+    pub life: Life,
 }
 
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.node, self.incarnation.0)
+        write!(f, "{}.{}.{}", self.node, self.incarnation.0, self.life.0)
     }
 }
 

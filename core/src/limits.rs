@@ -60,6 +60,32 @@ impl Limits {
     }
 }
 
+/// Limits on what clients may make of one key, checked by its coordinator. Replicas that
+/// exchange what they have are not bound by them: refusing a version would lose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Siblings of a key.
+    pub siblings: usize,
+    /// Bytes of all of them together, about.
+    pub sibling_bytes: usize,
+    /// Entries of a version vector. Beyond it the oldest are dropped (paper, section 4.4,
+    /// where it is 10: there nodes are the actors, here lives of their records are).
+    pub clock: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { siblings: 64, sibling_bytes: 16 << 20, clock: 32 }
+    }
+}
+
+impl Bounds {
+    /// Whether a client may leave a key like this.
+    pub fn allow(&self, siblings: usize, bytes: usize) -> bool {
+        siblings <= self.siblings && bytes <= self.sibling_bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

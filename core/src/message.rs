@@ -2,10 +2,12 @@
 
 use crate::{
     gossip::Gossip,
-    id::OpId,
+    id::{NodeId, OpId},
     key::Key,
+    merkle,
+    reap::ReapRequest,
     replica::ReplicaAnswer,
-    request::{Refusal, WriteCommand, Written},
+    request::{Refusal, Wanted, WriteCommand, Written},
     version::Versions,
 };
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub enum Message {
         id: OpId,
         /// What it is about.
         key: Key,
+        /// The primary for which the receiver stands in; `None` if it is one itself.
+        stands_for: Option<NodeId>,
         /// What is wanted.
         operation: PeerOperation,
     },
@@ -43,6 +47,35 @@ pub enum Message {
         /// What the client is to be told.
         result: Result<Written, Refusal>,
     },
+    /// A question about the receiver's Merkle tree.
+    TreeRequest {
+        /// Comes back with the answer.
+        id: OpId,
+        /// It.
+        question: merkle::Question,
+    },
+    /// The answer.
+    TreeResponse {
+        /// As in the request.
+        id: OpId,
+        /// It.
+        answer: merkle::Answer,
+    },
+    /// A step of reaping.
+    ReapRequest {
+        /// Comes back with the answer.
+        id: OpId,
+        /// It.
+        request: ReapRequest,
+    },
+    /// Whether the sender agrees, for each key that it was asked about; for none when it
+    /// could not even look.
+    ReapResponse {
+        /// As in the request.
+        id: OpId,
+        /// In the order of the request.
+        agreed: Vec<bool>,
+    },
     /// Membership, heartbeats and the ring.
     Gossip(Gossip),
 }
@@ -53,7 +86,12 @@ pub enum PeerOperation {
     /// All that it knows of the key.
     Read,
     /// To take these versions in.
-    Merge(Versions),
+    Merge {
+        /// What the sender holds.
+        versions: Versions,
+        /// Whether they must be synced to disk even if writes as a rule are not.
+        sync: bool,
+    },
 }
 
 /// A write on its way to its coordinator.
@@ -63,8 +101,8 @@ pub struct ForwardedWrite {
     pub key: Key,
     /// What is wanted.
     pub write: WriteCommand,
-    /// W.
-    pub quorum: usize,
+    /// As the client asked, with W filled in.
+    pub wanted: Wanted,
     /// What is left of the client's time.
     pub timeout: Duration,
 }

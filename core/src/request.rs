@@ -24,10 +24,22 @@ pub struct Request {
     pub key: Key,
     /// What is wanted.
     pub command: Command,
-    /// How many replicas must answer; `None` for the node's default.
-    pub quorum: Option<usize>,
+    /// Who must answer.
+    pub wanted: Wanted,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// What a request asks of its quorum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// R or W: how many must answer; `None` for the node's default.
+    pub total: Option<usize>,
+    /// PR or PW: how many of them must be primaries.
+    pub primaries: usize,
+    /// No fallbacks, R+W>N, and a read returns only what W primaries hold: what a strict
+    /// read has returned, or a strict write acknowledged, every later strict read shows.
+    pub strict: bool,
 }
 
 /// What is wanted of a key.
@@ -81,8 +93,10 @@ pub struct Got {
     pub siblings: Vec<Version>,
     /// Covers all of them, tombstones too.
     pub context: Context,
-    /// How many replicas the answer rests on.
-    pub replies: usize,
+    /// How many primaries the answer rests on.
+    pub primaries: usize,
+    /// And how many nodes that stood in for others.
+    pub fallbacks: usize,
     /// The node that gathered it.
     pub coordinator: NodeId,
 }
@@ -127,15 +141,51 @@ pub enum Refusal {
         /// N.
         factor: usize,
     },
-    /// Too few replicas could be reached to begin with.
-    #[error("{up} of the key's {of} replicas can be reached and {needed} are needed")]
+    /// Too few nodes could be reached.
+    #[error(
+        "{up} nodes that can hold one of the key's {of} replicas can be reached and {needed} are needed"
+    )]
     Unavailable {
-        /// Replicas that the request needs.
+        /// Nodes that the request needs.
         needed: usize,
-        /// Replicas that are up.
+        /// Nodes that are up.
         up: usize,
         /// N.
         of: usize,
+    },
+    /// Enough nodes could be reached, but too few of the key's own.
+    #[error("{up} of the key's {of} primaries can be reached and the request asks for {needed}")]
+    PrimariesUnavailable {
+        /// Primaries that the request needs.
+        needed: usize,
+        /// Primaries that are up.
+        up: usize,
+        /// N.
+        of: usize,
+    },
+    /// A strict request whose quorums do not overlap.
+    #[error(
+        "a strict request needs R+W>N, so that reads and writes meet: here they are {one} and \
+         {other}, and N is {factor}"
+    )]
+    NotStrict {
+        /// R for a read, W for a write.
+        one: usize,
+        /// The other one.
+        other: usize,
+        /// N.
+        factor: usize,
+    },
+    /// A write would leave more siblings than a key may have.
+    #[error(
+        "the key would have {siblings} conflicting versions of {bytes} bytes, more than it may: get \
+         it, merge what you get and put that with its context"
+    )]
+    TooManySiblings {
+        /// How many there would be.
+        siblings: usize,
+        /// About how many bytes all together.
+        bytes: usize,
     },
     /// A read did not gather its quorum.
     #[error("{had} of {needed} replicas answered the read in time")]
@@ -165,8 +215,9 @@ pub enum Refusal {
     /// The coordinator's own disk failed to read or write.
     #[error("the coordinator's storage failed; try another node")]
     Storage,
-    /// A forwarded write came to a node that holds no replica: the ring has changed.
-    #[error("the node asked to coordinate holds no replica of the key; try again")]
+    /// A forwarded write came to a node that does not see itself among the first N that can
+    /// be reached.
+    #[error("the node asked to coordinate is none of the first that can be reached; try again")]
     NotAReplica,
 }
 

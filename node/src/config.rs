@@ -6,7 +6,7 @@ use dynamo_core::{
     limits::Limits,
     ring::{MAX_FACTOR, MAX_ZONE},
 };
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use uuid::Uuid;
 
 /// The largest `--key-limit`: keys are compared, logged and held in memory whole.
@@ -15,6 +15,12 @@ const MAX_KEY_LIMIT: usize = 64 << 10;
 /// The largest `--value-limit`: two such values of one key still fit in one frame
 /// between peers.
 pub(crate) const MAX_VALUE_LIMIT: usize = 64 << 20;
+
+/// The longest `--reap-after`: longer is as good as never.
+const MAX_REAP_AFTER: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// The default `--reap-after`, as text; a test compares it with the core's.
+const DEFAULT_REAP_AFTER: &str = "10m";
 
 /// The longest name, in bytes: as long as a host's may be.
 const MAX_NAME: usize = 253;
@@ -74,6 +80,11 @@ struct Args {
     #[arg(long, value_name = "BYTES", env = "DYNAMO_VALUE_LIMIT")]
     #[arg(default_value_t = Limits::default().value)]
     value_limit: usize,
+    /// How long a deletion is remembered at least, once every replica knows of it: a number
+    /// and s, m, h or d
+    #[arg(long, value_name = "TIME", env = "DYNAMO_REAP_AFTER", value_parser = duration)]
+    #[arg(default_value = DEFAULT_REAP_AFTER)]
+    reap_after: Duration,
     /// How log lines look
     #[arg(long, value_enum, env = "DYNAMO_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -143,6 +154,8 @@ pub(crate) struct Config {
     pub(crate) write_quorum: usize,
     pub(crate) durability: Durability,
     pub(crate) limits: Limits,
+    /// Before that a deletion is not forgotten.
+    pub(crate) reap_after: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: LogLevel,
     pub(crate) exit_with_parent: bool,
@@ -196,6 +209,7 @@ impl Args {
             write_quorum: self.write_quorum,
             durability: self.durability,
             limits: Limits { key: self.key_limit, value: self.value_limit },
+            reap_after: self.reap_after,
             log_format: self.log_format,
             log_level: self.log_level,
             exit_with_parent: self.exit_with_parent,
@@ -219,6 +233,24 @@ pub(crate) fn address(text: &str) -> Result<String, String> {
 /// An address, or nothing: a list may be empty and may end with a comma.
 fn seed(text: &str) -> Result<String, String> {
     if text.is_empty() { Ok(String::new()) } else { address(text) }
+}
+
+/// A time such as 90s or 10m. A number alone is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        _ => 0,
+    };
+    let seconds = digits.parse().ok().filter(|_| unit > 0).and_then(|n: u64| n.checked_mul(unit));
+    let time = seconds.map(Duration::from_secs).filter(|time| *time <= MAX_REAP_AFTER);
+    time.ok_or_else(|| {
+        let days = MAX_REAP_AFTER.as_secs() / (24 * 3600);
+        format!("{text:?} is no time from 0s to {days}d, such as 90s, 10m, 2h or 1d")
+    })
 }
 
 /// An address such as 0.0.0.0 tells nobody where a node is.
@@ -249,6 +281,7 @@ fn first_paragraph(error: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dynamo_core::reap::Reaping;
 
     const ID: &str = "3f2c1a70-6a7e-4f6e-9a53-0d7c3f1b2a10";
 
@@ -266,6 +299,15 @@ mod tests {
         assert_eq!(config.durability, Durability::Sync);
         assert_eq!((config.read_quorum, config.write_quorum), (2, 2));
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.reap_after, Reaping::default().after);
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (given, seconds) in [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1d", 86_400)] {
+            let after = parse(&["--reap-after", given]).unwrap().reap_after;
+            assert_eq!(after, Duration::from_secs(seconds), "{given}");
+        }
     }
 
     #[test]
@@ -286,6 +328,10 @@ mod tests {
             (["--advertise-peer", "nowhere"], "HOST:PORT"),
             (["--seeds", "a:1,::1:2"], "::1:2"),
             (["--durability", "maybe"], "maybe"),
+            (["--reap-after", "soon"], "soon"),
+            (["--reap-after", "367d"], "366d"),
+            (["--reap-after", "1.5h"], "90s, 10m"),
+            (["--reap-after", "18446744073709551615d"], "366d"),
             (["--no-such-flag", ""], "--no-such-flag"),
         ] {
             let line = parse(&bad).unwrap_err();

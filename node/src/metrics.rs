@@ -36,6 +36,41 @@ pub(crate) struct Way {
     pub(crate) direction: &'static str,
 }
 
+/// Why something that came to the peer port was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Refused {
+    /// It does not even speak HTTP/2.
+    NotHttp2,
+    /// Its first frame is no hello, or none came in time.
+    NoHello,
+    OtherCluster,
+    /// It speaks another protocol than this node.
+    Protocol,
+    /// A frame is over the limit; it was not read.
+    TooLarge,
+    /// A frame makes no sense.
+    Malformed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+impl From<Refused> for Reason {
+    fn from(refused: Refused) -> Self {
+        let reason = match refused {
+            Refused::NotHttp2 => "not_http2",
+            Refused::NoHello => "no_hello",
+            Refused::OtherCluster => "other_cluster",
+            Refused::Protocol => "protocol",
+            Refused::TooLarge => "too_large",
+            Refused::Malformed => "malformed",
+        };
+        Reason { reason }
+    }
+}
+
 /// To a peer, and from one.
 pub(crate) const OUT: Way = Way { direction: "out" };
 pub(crate) const IN: Way = Way { direction: "in" };
@@ -52,22 +87,39 @@ pub(crate) struct Metrics {
     pub(crate) commit_seconds: Histogram,
     pub(crate) messages: Family<Way, Counter>,
     pub(crate) frames: Family<Way, Counter>,
-    pub(crate) refused_frames: Counter,
+    refused_frames: Family<Reason, Counter>,
     pub(crate) dropped_messages: Counter,
     pub(crate) stale_messages: Counter,
+    by_fallbacks: Family<Kind, Counter>,
+    pub(crate) repair: Repair,
     gauges: Gauges,
+}
+
+/// How replicas become equal again after a fault.
+#[derive(Debug)]
+pub(crate) struct Repair {
+    pub(crate) hints_stored: Counter,
+    pub(crate) hints_delivered: Counter,
+    pub(crate) read_repairs: Counter,
+    pub(crate) comparisons: Counter,
+    pub(crate) keys_differed: Counter,
+    pub(crate) damaged: Counter,
+    pub(crate) truncated: Counter,
+    pub(crate) reaped: Counter,
 }
 
 #[derive(Debug, Default)]
 struct Gauges {
     members_known: Gauge,
     members_up: Gauge,
+    members_down: Gauge,
     ring_epoch: Gauge,
     partitions: Gauge,
     in_flight: Gauge,
     ready: Gauge,
     keys: Gauge,
     bytes: Gauge,
+    hints: Gauge,
     resident: Gauge,
 }
 
@@ -97,9 +149,11 @@ impl Metrics {
             commit_seconds: add(r, "commit_seconds", "Time of a turn's work on disk", seconds()),
             messages: add(r, "peer_messages", "Messages between nodes", Family::default()),
             frames: add(r, "peer_frames", "Frames that carried them", Family::default()),
-            refused_frames: add(r, "refused_frames", "Frames that made no sense", <_>::default()),
+            refused_frames: add(r, "refused_frames", "Peers' frames refused", <_>::default()),
             dropped_messages: add(r, "dropped_messages", "Too large to send", <_>::default()),
             stale_messages: add(r, "stale_messages", "Of former processes", <_>::default()),
+            by_fallbacks: add(r, "fallback_answers", "With help of fallbacks", <_>::default()),
+            repair: Repair::new(r),
             gauges,
             registry: root,
         }
@@ -117,6 +171,22 @@ impl Metrics {
         self.coordinated.get_or_create(&Asked { kind, outcome }).inc();
     }
 
+    /// Something that came to the peer port was refused.
+    pub(crate) fn refused(&self, why: Refused) {
+        self.refused_frames.get_or_create(&why.into()).inc();
+    }
+
+    /// How often that has happened.
+    #[cfg(test)]
+    pub(crate) fn refusals(&self, why: Refused) -> u64 {
+        self.refused_frames.get_or_create(&why.into()).get()
+    }
+
+    /// A client's request was answered, and not by primaries alone.
+    pub(crate) fn answered_by_fallbacks(&self, kind: &'static str) {
+        self.by_fallbacks.get_or_create(&Kind { kind }).inc();
+    }
+
     /// All of them, as Prometheus reads them.
     pub(crate) fn text(&self, now: &Published) -> Result<String, fmt::Error> {
         self.gauges.set(now);
@@ -126,17 +196,35 @@ impl Metrics {
     }
 }
 
+impl Repair {
+    fn new(r: &mut Registry) -> Self {
+        let mut counter = |name, help| add(r, name, help, Counter::default());
+        Repair {
+            hints_stored: counter("hints_stored", "Writes kept for another node"),
+            hints_delivered: counter("hints_delivered", "Hints that their owners took"),
+            read_repairs: counter("read_repairs", "Replicas brought up to date by reads"),
+            comparisons: counter("merkle_comparisons", "Merkle trees compared with a peer's"),
+            keys_differed: counter("merkle_keys_differed", "Keys that these found to differ"),
+            damaged: counter("damaged_leaves", "Places on disk with damaged records"),
+            truncated: counter("truncated_clock_entries", "Dropped from version vectors"),
+            reaped: counter("reaped_tombstones", "Deleted keys that were forgotten"),
+        }
+    }
+}
+
 impl Gauges {
     fn register(&self, r: &mut Registry) {
         for (name, help, gauge) in [
             ("members_known", "Members, this node included", &self.members_known),
             ("members_up", "Members that requests go to, this node included", &self.members_up),
+            ("members_down_for_cluster", "Members that several call dead", &self.members_down),
             ("ring_epoch", "Epoch of the ring, 0 for none", &self.ring_epoch),
             ("partitions_owned", "Partitions that this node owns", &self.partitions),
             ("requests_in_flight", "Requests being worked on", &self.in_flight),
             ("ready", "1 when clients should be sent here", &self.ready),
             ("keys_estimate", "Keys stored here, roughly", &self.keys),
             ("data_bytes", "Bytes stored here, roughly", &self.bytes),
+            ("hints_pending", "Keys kept for others, roughly", &self.hints),
         ] {
             r.register(name, help, gauge.clone());
         }
@@ -148,12 +236,14 @@ impl Gauges {
         let large = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.members_known.set(number(members.len()));
         self.members_up.set(number(members.iter().filter(|m| m.up).count()));
+        self.members_down.set(number(members.iter().filter(|m| m.down_for_cluster).count()));
         self.ring_epoch.set(large(now.view.ring.as_ref().map_or(0, |r| r.epoch())));
         self.partitions.set(number(members.first().map_or(0, |own| own.partitions)));
         self.in_flight.set(number(now.in_flight));
         self.ready.set(i64::from(now.view.ready));
         self.keys.set(large(now.size.keys));
         self.bytes.set(large(now.size.bytes));
+        self.hints.set(large(now.size.hints));
         self.resident.set(large(kernel::resident_bytes()));
     }
 }

@@ -8,18 +8,22 @@ use crate::{
     clock::Clock,
     config::{Config, Durability},
     driver::{Driver, Event, Mailbox},
+    identity::Loss,
     kernel,
     metrics::Metrics,
     servers::{Listeners, Servers},
     signals::Endings,
-    storage::{self, Opened},
+    storage::{self, ASIDE, Opened},
     transport::{Links, Local},
 };
 use anyhow::{Context, anyhow, bail};
 use dynamo_core::{
     gossip::Member,
     id::NodeId,
+    limits::Bounds,
     node::{Config as NodeConfig, Node},
+    reap::Reaping,
+    replica::Replica,
     store::StoreError,
 };
 use rand::{TryRng, rngs::SysRng};
@@ -46,7 +50,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         &kernel::boot_id(),
         config.durability,
     )
-    .with_context(|| format!("the data directory {}", config.data_dir.display()))?;
+    .with_context(|| directory(&config))?;
     let member = member(&config, &listeners, &opened)?;
     announce(&config, &member, &opened, listeners.http.local_addr()?);
     let metrics = Metrics::new();
@@ -69,14 +73,14 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let mut running = servers.start(listeners);
     tokio::select! {
         why = endings.next() => info!(why, "stopping"),
-        result = &mut ended => return driver_ended(result),
+        result = &mut ended => return driver_ended(&config, result),
         failed = running.failed() => return Err(failed),
     }
     let drained = async {
         mailbox.send(Event::Stop).await.map_err(|_| anyhow!("the driver has ended already"))?;
         let late = |_| anyhow!("requests and disk did not come to rest in time");
         let result = timeout(DRAIN, &mut ended).await.map_err(late)?;
-        driver_ended(result)?;
+        driver_ended(&config, result)?;
         running.stop(LAST_ANSWERS).await;
         info!("stopped");
         Ok(())
@@ -124,12 +128,25 @@ fn announce(config: &Config, member: &Member, opened: &Opened, http: SocketAddr)
         data_dir = %config.data_dir.display(),
         "this is Dynamo"
     );
-    if opened.new_incarnation {
+    let incarnation = identity.incarnation.0;
+    if let Some(why) = &opened.damage {
         warn!(
-            incarnation = identity.incarnation.0,
+            why,
+            "the store was damaged: it is kept as {ASIDE}, and this node begins an empty one"
+        );
+    }
+    match opened.loss {
+        Loss::Nothing => {}
+        Loss::Unsynced => warn!(
+            incarnation,
             "the machine stopped before unsynced writes were on disk: this node goes on as a new \
              incarnation, and peers hold what it has lost"
-        );
+        ),
+        Loss::Store => warn!(
+            incarnation,
+            "the store is empty: this node goes on as a new incarnation, and peers bring back what \
+             it has lost"
+        ),
     }
     if config.durability == Durability::Os {
         warn!("--durability os: acknowledged writes are lost when all their replicas lose power");
@@ -155,11 +172,14 @@ fn start_driver(
         write_quorum: config.write_quorum,
         reserved: opened.identity.reserved,
         ring: opened.ring,
+        reaping: Reaping { after: config.reap_after, ..Reaping::default() },
         seed,
     });
+    let replica = Replica::open(opened.store, Bounds::default());
+    let replica = replica.with_context(|| directory(config))?;
     let runtime = Handle::current();
     let links = |mailbox: Mailbox| Links::new(local.clone(), mailbox, metrics.clone(), runtime);
-    let (driver, mailbox) = Driver::new(node, opened.store, links, Clock::start(), metrics.clone());
+    let (driver, mailbox) = Driver::new(node, replica, links, Clock::start(), metrics.clone());
     let (end, ended) = oneshot::channel();
     thread::Builder::new().name("driver".into()).spawn(move || {
         // The other side is this process's main task, which waits as long as it lives.
@@ -168,11 +188,17 @@ fn start_driver(
     Ok((mailbox, ended))
 }
 
+/// What everything that goes wrong on disk is said of.
+fn directory(config: &Config) -> String {
+    format!("the data directory {}", config.data_dir.display())
+}
+
 fn driver_ended(
+    config: &Config,
     result: Result<Result<(), StoreError>, oneshot::error::RecvError>,
 ) -> anyhow::Result<()> {
     match result {
-        Ok(result) => Ok(result?),
+        Ok(result) => result.with_context(|| directory(config)),
         Err(_) => bail!("the driver has panicked"),
     }
 }

@@ -8,17 +8,22 @@ use crate::{
     service::{
         admin::{Operators, Port},
         key_value::Store,
+        oversize::{self, Bound},
         peer::Peers,
+        preface::Watched,
     },
     transport::{Local, PING, PONG},
 };
 use anyhow::Context;
+use axum::middleware::from_fn_with_state;
 use dynamo_core::id::Incarnation;
 use dynamo_proto::{DESCRIPTORS, v1::key_value_server};
+use futures::TryStreamExt;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tonic::{
     server::NamedService,
+    service::Routes,
     transport::{Server, server::TcpIncoming},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -88,6 +93,7 @@ impl Servers<'_> {
             metrics: self.metrics.clone(),
             limits: self.config.limits,
         };
+        let bound = Bound { limits: self.config.limits, metrics: self.metrics.clone() };
         let admin = self.operators(Port::Client { peer: self.peer_address.clone() });
         let (health, checks) = tonic_health::server::health_reporter();
         let mut ready = self.mailbox.ready();
@@ -106,12 +112,15 @@ impl Servers<'_> {
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
                 .build_v1()
                 .context("gRPC reflection")?;
-            Server::builder()
-                .http2_keepalive_interval(Some(KEEP_ALIVE))
-                .add_service(store.server())
+            let served = Routes::new(store.server())
                 .add_service(admin.server())
                 .add_service(checks)
                 .add_service(reflection)
+                .into_axum_router()
+                .layer(from_fn_with_state(bound, oversize::own_words));
+            Server::builder()
+                .http2_keepalive_interval(Some(KEEP_ALIVE))
+                .add_routes(served.into())
                 .serve_with_incoming_shutdown(incoming(listener), stop)
                 .await
                 .context("the client port")
@@ -129,13 +138,15 @@ impl Servers<'_> {
             metrics: self.metrics.clone(),
         };
         let admin = self.operators(Port::Peer);
+        let metrics = self.metrics.clone();
+        let incoming = incoming(listener).map_ok(move |s| Watched::new(s, metrics.clone()));
         async move {
             Server::builder()
                 .http2_keepalive_interval(Some(PING))
                 .http2_keepalive_timeout(Some(PONG))
                 .add_service(peers.server())
                 .add_service(admin.server())
-                .serve_with_incoming_shutdown(incoming(listener), stop)
+                .serve_with_incoming_shutdown(incoming, stop)
                 .await
                 .context("the peer port")
         }

@@ -105,6 +105,7 @@ fn node(status: StatusResponse) -> Result<Node, AdminError> {
         version: status.version,
         epoch: status.ring_epoch,
         ready: status.ready,
+        pending_hints: status.pending_hints,
         members,
     })
 }
@@ -136,11 +137,13 @@ mod tests {
         let answer = StatusResponse {
             node_id: "000000000000000a".into(),
             generation: 3,
+            pending_hints: 5,
             ..StatusResponse::default()
         };
         let own = NodeId(10);
         let members = [(own, Sight { up: true, generation: 3 })].into();
-        assert_eq!(node(answer).unwrap().members, members);
+        let node = node(answer).unwrap();
+        assert_eq!((node.members, node.pending_hints), (members, 5));
 
         let member =
             |n: u64| RingMember { node_id: NodeId(n).to_string(), zone: "a".into(), weight: 1 };

@@ -84,6 +84,8 @@ pub struct Node {
     pub epoch: u64,
     /// Whether it serves requests.
     pub ready: bool,
+    /// How many keys it keeps for others, about; 0 only if none.
+    pub pending_hints: u64,
     /// Whom it knows, itself included.
     pub members: BTreeMap<NodeId, Sight>,
 }

@@ -65,6 +65,7 @@ pub(crate) fn node(ordinal: u32, size: u32, epoch: u64) -> Node {
         version: "0.1.0".into(),
         epoch,
         ready: epoch > 0,
+        pending_hints: 0,
         members: (0..size).map(|o| (id(o), sight)).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Malformed, malformed::sixteen, v1};
 use bytes::Bytes;
 use dynamo_core::{
-    id::{Actor, Dot, Incarnation, NodeId, RequestId},
+    id::{Actor, Dot, Incarnation, Life, NodeId, RequestId},
     key::Key,
 };
 
@@ -27,8 +27,9 @@ impl TryFrom<v1::Key> for Key {
 
 impl From<Dot> for v1::Dot {
     fn from(dot: Dot) -> Self {
-        let Actor { node, incarnation } = dot.actor;
-        v1::Dot { node: node.0, incarnation: incarnation.0, counter: dot.counter }
+        let Actor { node, incarnation, life } = dot.actor;
+        let (node, incarnation) = (node.0, incarnation.0);
+        v1::Dot { node, incarnation, life: life.0, counter: dot.counter }
     }
 }
 
@@ -38,7 +39,8 @@ impl TryFrom<v1::Dot> for Dot {
         if dot.counter == 0 {
             return Err(Malformed::Value("a dot has counter 0; counters start at 1"));
         }
-        let actor = Actor { node: NodeId(dot.node), incarnation: Incarnation(dot.incarnation) };
+        let (node, incarnation) = (NodeId(dot.node), Incarnation(dot.incarnation));
+        let actor = Actor { node, incarnation, life: Life(dot.life) };
         Ok(Dot { actor, counter: dot.counter })
     }
 }

@@ -20,6 +20,7 @@ mod malformed;
 mod message;
 mod outcome;
 mod ring;
+mod tree;
 mod version;
 
 #[cfg(test)]

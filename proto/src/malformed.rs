@@ -41,6 +41,9 @@ pub enum Malformed {
     /// No ring.
     #[error(transparent)]
     Ring(#[from] BadRing),
+    /// A record that is not what was written.
+    #[error("the checksum does not fit: these are not the bytes that were written")]
+    Checksum,
     /// A record of a format that this software does not know.
     #[error("format version {found}; this software reads version {known} only")]
     Format {

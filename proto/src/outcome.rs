@@ -45,6 +45,13 @@ impl From<Refusal> for v1::Refusal {
             Refusal::NoRing => (Kind::NoRing, 0, 0, 0),
             Refusal::QuorumTooLarge { asked, factor } => (Kind::QuorumTooLarge, asked, 0, factor),
             Refusal::Unavailable { needed, up, of } => (Kind::Unavailable, needed, up, of),
+            Refusal::PrimariesUnavailable { needed, up, of } => {
+                (Kind::PrimariesUnavailable, needed, up, of)
+            }
+            Refusal::NotStrict { one, other, factor } => (Kind::NotStrict, one, other, factor),
+            Refusal::TooManySiblings { siblings, bytes } => {
+                (Kind::TooManySiblings, 0, siblings, bytes)
+            }
             Refusal::TimedOut { needed, had } => (Kind::TimedOut, needed, had, 0),
             Refusal::Indeterminate { needed, had } => (Kind::Indeterminate, needed, had, 0),
             Refusal::Overloaded { limit } => (Kind::Overloaded, 0, 0, limit),
@@ -68,6 +75,9 @@ impl TryFrom<v1::Refusal> for Refusal {
             Kind::NoRing => Refusal::NoRing,
             Kind::QuorumTooLarge => Refusal::QuorumTooLarge { asked: needed, factor: of },
             Kind::Unavailable => Refusal::Unavailable { needed, up: had, of },
+            Kind::PrimariesUnavailable => Refusal::PrimariesUnavailable { needed, up: had, of },
+            Kind::NotStrict => Refusal::NotStrict { one: needed, other: had, factor: of },
+            Kind::TooManySiblings => Refusal::TooManySiblings { siblings: had, bytes: of },
             Kind::TimedOut => Refusal::TimedOut { needed, had },
             Kind::Indeterminate => Refusal::Indeterminate { needed, had },
             Kind::Overloaded => Refusal::Overloaded { limit: of },

@@ -1,23 +1,24 @@
-//! What is on disk: one byte that names the format version, then protobuf.
+//! What is on disk: one byte that names the format version, four of a checksum (CRC-32C,
+//! little-endian, over all that follows), then protobuf.
 //!
-//! Whether the bytes are the ones that were written is for the store to find out, by
-//! checksums; here they only have to make sense.
+//! The database has checksums of its own, over blocks; this one goes with the record from
+//! where it is made to where it is read.
 
 use crate::{
     Malformed,
-    malformed::{at_most, sixteen},
+    malformed::{at_most, need, sixteen},
     v1,
 };
 use bytes::Bytes;
 use dynamo_core::{
-    id::{Generation, Incarnation, NodeId},
+    id::{Generation, Incarnation, Life, NodeId},
     ring::Ring,
-    version::Versions,
+    store::Held,
 };
 use prost::Message;
 
 /// The format written today.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The longest boot id, in bytes. Linux prints a UUID.
 const MAX_BOOT_ID: usize = 64;
@@ -42,14 +43,16 @@ pub struct Identity {
     pub clean: bool,
 }
 
-/// The versions of a key, as stored under it.
-pub fn encode_versions(versions: &Versions) -> Vec<u8> {
-    encode(&v1::Versions::from(versions))
+/// What is held of a key, as stored under it.
+pub fn encode_held(held: &Held) -> Vec<u8> {
+    encode(&v1::Record { versions: Some((&held.versions).into()), life: held.life.0 })
 }
 
-/// Reads what [`encode_versions`] wrote.
-pub fn decode_versions(stored: &[u8]) -> Result<Versions, Malformed> {
-    decode::<v1::Versions>(stored)?.try_into()
+/// Reads what [`encode_held`] wrote.
+pub fn decode_held(stored: &[u8]) -> Result<Held, Malformed> {
+    let record = decode::<v1::Record>(stored)?;
+    let versions = need(record.versions, "the versions of a record")?.try_into()?;
+    Ok(Held { versions, life: Life(record.life) })
 }
 
 /// The ring.
@@ -91,15 +94,25 @@ pub fn decode_identity(stored: &[u8]) -> Result<Identity, Malformed> {
 }
 
 fn encode(message: &impl Message) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(1 + message.encoded_len());
+    let body = message.encode_to_vec();
+    let mut stored = Vec::with_capacity(5 + body.len());
     stored.push(FORMAT);
-    stored.extend_from_slice(&message.encode_to_vec());
+    stored.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
+    stored.extend_from_slice(&body);
     stored
 }
 
 fn decode<M: Message + Default>(stored: &[u8]) -> Result<M, Malformed> {
     match stored.split_first() {
-        Some((&FORMAT, body)) => Ok(M::decode(body)?),
+        Some((&FORMAT, rest)) => {
+            let Some((sum, body)) = rest.split_first_chunk() else {
+                return Err(Malformed::Missing("the checksum"));
+            };
+            match u32::from_le_bytes(*sum) == crc32c::crc32c(body) {
+                true => Ok(M::decode(body)?),
+                false => Err(Malformed::Checksum),
+            }
+        }
         Some((&found, _)) => Err(Malformed::Format { found, known: FORMAT }),
         None => Err(Malformed::Missing("the record")),
     }

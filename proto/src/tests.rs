@@ -4,7 +4,7 @@ use crate::{Malformed, record, v1};
 use bytes::Bytes;
 use dynamo_core::{
     gossip::{Entry, Gossip, Member, Pulse, Stage},
-    id::{Actor, Dot, Generation, Incarnation, NodeId, OpId, RequestId},
+    id::{Actor, Dot, Generation, Incarnation, Life, NodeId, OpId, RequestId},
     key::Key,
     message::{ForwardedWrite, Message, PeerOperation},
     replica::ReplicaAnswer,
@@ -27,7 +27,8 @@ pub(crate) fn key() -> impl Strategy<Value = Key> {
 
 fn dot() -> impl Strategy<Value = Dot> {
     (0..4u64, 0..2u32, 1..1000u64).prop_map(|(node, incarnation, counter)| {
-        let actor = Actor { node: NodeId(node), incarnation: Incarnation(incarnation) };
+        let actor =
+            Actor { node: NodeId(node), incarnation: Incarnation(incarnation), life: Life(1) };
         Dot { actor, counter }
     })
 }
@@ -40,7 +41,7 @@ fn vector() -> impl Strategy<Value = VersionVector> {
 pub(crate) fn context() -> impl Strategy<Value = Context> {
     (vector(), versions()).prop_map(|(seen, other)| {
         let past = other.context().past().to_vec();
-        Context::from_parts(seen, past).expect("any vector has any past")
+        Context::from_parts(seen, past, None).expect("any vector has any past")
     })
 }
 
@@ -51,7 +52,7 @@ fn versions() -> impl Strategy<Value = Versions> {
     prop::collection::vec(step, 0..8).prop_map(|steps| {
         let mut all = Versions::default();
         for (counter, (node, seen, value, stamp)) in (1..).zip(steps) {
-            let actor = Actor { node: NodeId(node), incarnation: Incarnation(1) };
+            let actor = Actor { node: NodeId(node), incarnation: Incarnation(1), life: Life(1) };
             let version = Version {
                 dot: Dot { actor, counter },
                 request: RequestId(u128::from(counter).to_be_bytes()),

@@ -7,7 +7,7 @@ use crate::{
     v1,
 };
 use dynamo_core::{
-    id::Dot,
+    id::{Dot, NodeId},
     time::Stamp,
     version::{Context, PastRequest, Version, VersionVector, Versions},
 };
@@ -51,7 +51,11 @@ fn past_from_wire(past: Vec<v1::PastRequest>) -> Result<Vec<PastRequest>, Malfor
 
 impl From<&Context> for v1::Context {
     fn from(context: &Context) -> Self {
-        v1::Context { seen: clock_to_wire(context.seen()), past: past_to_wire(context.past()) }
+        v1::Context {
+            seen: clock_to_wire(context.seen()),
+            past: past_to_wire(context.past()),
+            fastest: context.fastest().map(|n| n.0),
+        }
     }
 }
 
@@ -59,7 +63,7 @@ impl TryFrom<v1::Context> for Context {
     type Error = Malformed;
     fn try_from(context: v1::Context) -> Result<Self, Malformed> {
         let (seen, past) = (clock_from_wire(context.seen)?, past_from_wire(context.past)?);
-        Ok(Context::from_parts(seen, past)?)
+        Ok(Context::from_parts(seen, past, context.fastest.map(NodeId))?)
     }
 }
 

@@ -2,11 +2,8 @@
 
 use crate::{
     dice::Dice,
-    history::Standing,
-    invariants::{
-        Read, Violation, acknowledged_is_stored, acknowledged_survives, answered_once,
-        context_is_honest, refused_never_appears, serves_when_quiet, siblings_are_concurrent,
-    },
+    history::{History, Standing},
+    invariants::{Violation, answered_once, serves_when_quiet},
     load::Progress,
     scenario::Scenario,
     tally::Bite,
@@ -17,7 +14,7 @@ use dynamo_core::{
     id::{Generation, RequestId},
     key::Key,
     node::{Input, Token},
-    request::{Command, Got, Outcome, Reply, Request, WriteCommand, Written},
+    request::{Command, Outcome, Reply, Request, Wanted, WriteCommand},
     version::Context,
 };
 use std::{
@@ -47,13 +44,13 @@ struct Doing {
 enum Step {
     Get {
         key: Key,
-        quorum: Option<usize>,
+        wanted: Wanted,
         last: Option<Option<RequestId>>,
     },
     Write {
         key: Key,
         write: WriteCommand,
-        quorum: Option<usize>,
+        wanted: Wanted,
     },
     /// A put or a delete of the key that has seen everything, and a look at what is left.
     Settle {
@@ -64,10 +61,10 @@ enum Step {
 /// One attempt at a request.
 #[derive(Debug)]
 pub(crate) struct Call {
-    client: usize,
-    machine: usize,
+    pub(crate) client: usize,
+    pub(crate) machine: usize,
     pub(crate) request: Request,
-    began: Duration,
+    pub(crate) began: Duration,
     pub(crate) reached: Option<Reached>,
     pub(crate) answered: bool,
 }
@@ -75,7 +72,7 @@ pub(crate) struct Call {
 /// Which process a call reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reached {
-    generation: Generation,
+    pub(crate) generation: Generation,
     pub(crate) at: Duration,
 }
 
@@ -92,6 +89,11 @@ impl Client {
     pub(crate) fn new(seed: u64, progress: Progress) -> Self {
         let (contexts, doing, script) = Default::default();
         Client { dice: Dice::new(seed), progress, contexts, doing, script }
+    }
+
+    /// It has seen so much of a key.
+    pub(crate) fn see(&mut self, key: Key, context: Context) {
+        self.contexts.insert(key, context);
     }
 
     /// Whether it waits for nothing.
@@ -135,15 +137,15 @@ impl World {
         };
         let reads = dice.chance(0.4);
         let least = if reads { 1 } else { least_write };
-        let quorum = dice.chance(0.1).then(|| dice.number(least..=factor));
+        let wanted = draw_wanted(dice, least, factor);
         if reads {
-            return Step::Get { key, quorum, last: None };
+            return Step::Get { key, wanted, last: None };
         }
         let uses_context = dice.chance(0.8);
         let deletes = dice.chance(0.15);
         let seen = client.contexts.get(&key).cloned();
         let context = seen.filter(|_| uses_context).unwrap_or_default();
-        self.new_write(c, key, context, quorum, deletes)
+        self.new_write(c, key, context, wanted, deletes)
     }
 
     fn new_write(
@@ -151,7 +153,7 @@ impl World {
         c: usize,
         key: Key,
         context: Context,
-        quorum: Option<usize>,
+        wanted: Wanted,
         deletes: bool,
     ) -> Step {
         let dice = &mut self.clients[c].dice;
@@ -160,9 +162,8 @@ impl World {
         // An empty value is a value.
         let text = if dice.chance(0.05) { String::new() } else { format!("{unique:x}") };
         let value = (!deletes).then(|| Bytes::from(text));
-        let w = quorum.unwrap_or(self.schedule.scenario.write_quorum);
-        self.history.begin(key.clone(), request, value.clone(), context.clone(), w);
-        Step::Write { key, write: WriteCommand { request, context, value }, quorum }
+        self.history.begin(key.clone(), request, value.clone(), context.clone());
+        Step::Write { key, write: WriteCommand { request, context, value }, wanted }
     }
 
     fn attempt(&mut self, c: usize, step: Step, before: u32) {
@@ -170,14 +171,15 @@ impl World {
         let at = client.dice.number(0..=self.machines.len() - 1);
         let timeout = match client.script {
             Some(_) => Duration::from_secs(5),
+            None if self.schedule.scenario.reaps => client.dice.millis(100..=800),
             None => client.dice.millis(100..=3_000),
         };
         let request = match step.clone() {
-            Step::Get { key, quorum, .. } => {
-                Request { key, command: Command::Get, quorum, timeout }
+            Step::Get { key, wanted, .. } => {
+                Request { key, command: Command::Get, wanted, timeout }
             }
-            Step::Write { key, write, quorum } => {
-                Request { key, command: Command::Write(write), quorum, timeout }
+            Step::Write { key, write, wanted } => {
+                Request { key, command: Command::Write(write), wanted, timeout }
             }
             Step::Settle { .. } => return,
         };
@@ -237,26 +239,11 @@ impl World {
         let Some(call) = self.calls.get_mut(&token) else { return };
         call.answered = true;
         if let (Reply::Written(written), Command::Write(write)) = (&reply, &call.request.command) {
-            let (request, acks) = (write.request, written.acks);
-            self.judge(|w| w.check_acknowledged(m, request, acks));
+            let (request, wanted, acks) = (write.request, call.request.wanted, written.acks);
+            self.judge(|w| w.check_acknowledged(m, request, wanted, acks));
         }
         let at = self.now + self.dice.micros(50..=2_000);
         self.queue.add(at, Event::Answer(token, Answer::Reply(reply)));
-    }
-
-    fn check_acknowledged(
-        &self,
-        m: usize,
-        request: RequestId,
-        acks: dynamo_core::request::Acks,
-    ) -> Result<(), Violation> {
-        let Some(process) = &self.machines[m].process else { return Ok(()) };
-        let (Some(ring), Some(write)) = (process.node.ring(), self.history.get(request)) else {
-            return Ok(());
-        };
-        let primaries = ring.primaries(ring.partition_of(&write.key));
-        let disks = self.machines.iter().filter(|m| primaries.contains(&m.node));
-        acknowledged_is_stored::check_write(write, acks, disks.map(|m| m.disk.holds(&write.key)))
     }
 
     /// Whether the call is the one that its client waits for.
@@ -277,7 +264,7 @@ impl World {
             self.tally.succeeded += 1;
         }
         if self.clients[c].script.is_some() {
-            self.judge(|_| check_script(&doing.step, &answer));
+            self.judge(|w| check_script(&w.history, &doing.step, &answer));
         }
         let again = match &doing.step {
             Step::Write { key, write, .. } => self.write_ended(c, key, write.request, answer),
@@ -327,7 +314,7 @@ impl World {
                 return true;
             }
         };
-        self.history.acknowledged(request, self.now);
+        self.history.acknowledged(request, self.now, written.acks.primaries);
         self.judge(|w| w.check_written(request, &written));
         let contexts = &mut self.clients[c].contexts;
         match written.context {
@@ -337,39 +324,12 @@ impl World {
         false
     }
 
-    fn check_written(&self, request: RequestId, written: &Written) -> Result<(), Violation> {
-        match (self.history.get(request), &written.context) {
-            (Some(write), Some(context)) => {
-                context_is_honest::check_written(&self.history, write, context)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn read(&mut self, c: usize, token: Token, key: &Key, got: &Got) {
-        let call = &self.calls[&token];
-        let quorum = call.request.quorum.unwrap_or(self.schedule.scenario.read_quorum);
-        let (factor, asked) = (self.schedule.scenario.factor, call.began);
-        let read = Read { key, quorum, factor, asked, got };
-        self.judge(|w| {
-            acknowledged_is_stored::check_read(got.replies, quorum)?;
-            refused_never_appears::check(&w.history, key, got.siblings.iter())?;
-            siblings_are_concurrent::check(&w.history, &got.siblings)?;
-            context_is_honest::check_read(&w.history, &read)?;
-            if acknowledged_survives::check_read(&w.history, &read)? {
-                w.tally.judged_reads += 1;
-            }
-            Ok(())
-        });
-        self.clients[c].contexts.insert(key.clone(), got.context.clone());
-    }
-
     /// When it is quiet: reads every key at all replicas, and settles it.
     pub(crate) fn begin_script(&mut self) {
         let keys: Vec<_> = self.history.keys().cloned().collect();
-        let all = Some(self.schedule.scenario.factor);
+        let all = everybody(self.schedule.scenario.factor);
         let steps = keys.into_iter().flat_map(|key| {
-            [Step::Get { key: key.clone(), quorum: all, last: None }, Step::Settle { key }]
+            [Step::Get { key: key.clone(), wanted: all, last: None }, Step::Settle { key }]
         });
         let mut client = Client::new(self.dice.any(), Progress::default());
         client.script = Some(steps.collect());
@@ -379,36 +339,14 @@ impl World {
 
     fn settle(&mut self, c: usize, key: Key) {
         let context = self.clients[c].contexts.get(&key).cloned().unwrap_or_default();
-        let all = Some(self.schedule.scenario.factor);
+        let all = everybody(self.schedule.scenario.factor);
         let deletes = self.clients[c].dice.chance(0.2);
         let step = self.new_write(c, key.clone(), context, all, deletes);
         if let (Step::Write { write, .. }, Some(script)) = (&step, &mut self.clients[c].script) {
             let last = Some((!deletes).then_some(write.request));
-            script.push_front(Step::Get { key, quorum: all, last });
+            script.push_front(Step::Get { key, wanted: all, last });
         }
         self.attempt(c, step, 0);
-    }
-
-    /// What all disks hold of every key must account for every write.
-    pub(crate) fn check_history(&self) -> Result<(), Violation> {
-        for key in self.history.keys() {
-            let mut held = dynamo_core::version::Versions::default();
-            for machine in &self.machines {
-                let own = machine.disk.holds(key);
-                refused_never_appears::check(&self.history, key, own.siblings().iter())?;
-                held.merge(&own);
-            }
-            siblings_are_concurrent::check(&self.history, held.siblings())?;
-            acknowledged_survives::check_end(&self.history, key, &held)?;
-        }
-        for call in self.calls.values() {
-            let machine = &self.machines[call.machine];
-            let there = call.reached.is_some_and(|r| r.generation == machine.generation);
-            if let Some(process) = machine.process.as_ref().filter(|_| there) {
-                answered_once::check_end(call, process, self.now)?;
-            }
-        }
-        Ok(())
     }
 
     /// Whether some client still waits for an answer to a write.
@@ -418,7 +356,26 @@ impl World {
     }
 }
 
-fn check_script(step: &Step, answer: &Answer) -> Result<(), Violation> {
+/// What a client asks of its quorum: mostly nothing special, sometimes so many, or
+/// primaries only, or to be strict.
+fn draw_wanted(dice: &mut Dice, least: usize, factor: usize) -> Wanted {
+    let mut wanted = Wanted::default();
+    if dice.chance(0.1) {
+        wanted.total = Some(dice.number(least..=factor));
+    }
+    if dice.chance(0.1) {
+        wanted.primaries = dice.number(1..=factor);
+    }
+    wanted.strict = dice.chance(0.1);
+    wanted
+}
+
+/// All primaries.
+fn everybody(factor: usize) -> Wanted {
+    Wanted { total: Some(factor), primaries: factor, strict: false }
+}
+
+fn check_script(history: &History, step: &Step, answer: &Answer) -> Result<(), Violation> {
     let reply = match answer {
         Answer::Reply(reply) => Ok(reply),
         Answer::NotDelivered => Err("nobody was there"),
@@ -426,8 +383,9 @@ fn check_script(step: &Step, answer: &Answer) -> Result<(), Violation> {
     };
     serves_when_quiet::check(reply)?;
     match (step, reply) {
-        (&Step::Get { last: Some(last), .. }, Ok(reply)) => {
-            serves_when_quiet::check_last(reply, last)
+        // A clock that was cut has forgotten what it had seen.
+        (Step::Get { last: Some(last), key, .. }, Ok(reply)) if !history.is_truncated(key) => {
+            serves_when_quiet::check_last(reply, *last)
         }
         _ => Ok(()),
     }
@@ -450,9 +408,11 @@ fn outcome(answer: &Answer) -> String {
     match answer {
         Answer::Reply(Reply::Got(got)) => {
             let requests: Vec<_> = got.siblings.iter().map(|v| (v.dot, v.request)).collect();
-            format!("got {requests:?} from {}", got.replies)
+            format!("got {requests:?} from {}+{}", got.primaries, got.fallbacks)
         }
-        Answer::Reply(Reply::Written(w)) => format!("written, {} siblings", w.siblings),
+        Answer::Reply(Reply::Written(w)) => {
+            format!("written, {} siblings, {:?}", w.siblings, w.acks)
+        }
         Answer::Reply(Reply::Refused(r)) => format!("refused: {r}"),
         Answer::NotDelivered => "not delivered".into(),
         Answer::Broken => "nothing".into(),

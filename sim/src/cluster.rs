@@ -3,9 +3,8 @@
 
 use crate::{
     dice::Dice,
-    disk::Disk,
     invariants::{Violation, laid_once},
-    machine::{MAX_SKEW_MS, Machine, Start},
+    machine::{MAX_SKEW_MS, Machine, Site, Start},
     network::{Cut, Envelope},
     scenario::Scenario,
     tally::Bite,
@@ -13,8 +12,8 @@ use crate::{
 };
 use dynamo_core::{
     gossip::Gossip,
-    id::{Generation, Incarnation, NodeId},
-    message::Message,
+    id::{Generation, NodeId},
+    message::{Message, PeerOperation},
     node::{Input, Order, OrderRefused, Token},
     ring::{Plan, Seal, Seat},
 };
@@ -27,21 +26,20 @@ const ORDER: Token = Token(u64::MAX);
 
 /// All machines of a run, none of which runs yet.
 pub(crate) fn machines(scenario: &Scenario, dice: &mut Dice) -> Vec<Machine> {
-    let machine = |i: usize, dice: &mut Dice| Machine {
-        node: NodeId(dice.any()),
-        name: format!("node-{i}"),
-        zone: match scenario.zones {
-            0 => String::new(),
-            zones => format!("zone-{}", i % zones),
-        },
-        seed: format!("node-{i}.peers:7071"),
-        address: address(i, Generation(0)),
-        disk: Disk::default(),
-        generation: Generation(0),
-        incarnation: Incarnation(1),
-        skew_ms: dice.number(0..=2 * MAX_SKEW_MS),
-        dark: false,
-        process: None,
+    let machine = |i: usize, dice: &mut Dice| {
+        Machine::new(Site {
+            node: NodeId(dice.any()),
+            name: format!("node-{i}"),
+            zone: match scenario.zones {
+                0 => String::new(),
+                zones => format!("zone-{}", i % zones),
+            },
+            seed: format!("node-{i}.peers:7071"),
+            address: address(i, Generation(0)),
+            skew_ms: dice.number(0..=2 * MAX_SKEW_MS),
+            syncs: scenario.syncs,
+            bounds: scenario.bounds,
+        })
     };
     (0..scenario.nodes()).map(|i| machine(i, dice)).collect()
 }
@@ -67,6 +65,7 @@ impl World {
             seeds,
             read_quorum: self.schedule.scenario.read_quorum,
             write_quorum: self.schedule.scenario.write_quorum,
+            reaping: self.schedule.scenario.reaping,
             seed: self.dice.any(),
             clock: self.dice.millis(0..=1_000_000_000),
         };
@@ -146,7 +145,7 @@ impl World {
         let draining = self.machines[m].process.as_ref().is_some_and(|p| p.draining);
         match result {
             _ if draining => {}
-            Err(OrderRefused::NotUp(_)) if !self.laid => {
+            Err(OrderRefused::NotUp(_) | OrderRefused::RingElsewhere(_)) => {
                 self.queue.add(self.now + Duration::from_millis(500), Event::Operator);
             }
             other => {
@@ -201,12 +200,13 @@ impl World {
 /// Few words for the trace.
 fn summary(message: &Message) -> String {
     match message {
-        Message::ReplicaRequest { id, key, operation } => {
+        Message::ReplicaRequest { id, key, stands_for, operation } => {
             let what = match operation {
-                dynamo_core::message::PeerOperation::Read => "read",
-                dynamo_core::message::PeerOperation::Merge(_) => "merge",
+                PeerOperation::Read => "read",
+                PeerOperation::Merge { .. } => "merge",
             };
-            format!("{what} {key:?} #{:x}", id.0)
+            let hint = stands_for.map(|owner| format!(" for {owner}")).unwrap_or_default();
+            format!("{what} {key:?}{hint} #{:x}", id.0)
         }
         Message::ReplicaResponse { id, .. } => format!("answers #{:x}", id.0),
         Message::ForwardRequest { id, write } => {
@@ -215,6 +215,13 @@ fn summary(message: &Message) -> String {
         Message::ForwardResponse { id, result } => {
             format!("forwarded #{:x}: {}", id.0, if result.is_ok() { "ok" } else { "refused" })
         }
+        Message::TreeRequest { id, question } => format!("{question:?} #{:x}", id.0),
+        Message::TreeResponse { id, .. } => format!("answers about its tree #{:x}", id.0),
+        Message::ReapRequest { id, request } => {
+            let keys: Vec<_> = request.graves.iter().map(|(key, _)| key).collect();
+            format!("{:?} {keys:?} #{:x}", request.step, id.0)
+        }
+        Message::ReapResponse { id, agreed } => format!("agrees {agreed:?} #{:x}", id.0),
         Message::Gossip(Gossip { stage, .. }) => {
             format!("gossip: {} entries, {} pulses", stage.entries().len(), stage.pulses().len())
         }

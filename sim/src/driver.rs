@@ -10,8 +10,9 @@ use crate::{
 use dynamo_core::{
     id::NodeId,
     message::Message,
-    node::{Effect, Input},
-    replica::{self, Operation, ReplicaAnswer},
+    node::{Effect, Input, Note},
+    replica::{Job, Operation, ReplicaAnswer, Task},
+    version::Version,
 };
 use dynamo_proto::v1;
 use prost::Message as _;
@@ -68,7 +69,7 @@ impl World {
             return;
         }
         let machine = &mut self.machines[m];
-        let takes = if machine.disk.slow {
+        let takes = if machine.disk().slow {
             self.tally.bite(Bite::SlowBatch);
             self.dice.micros(10_000..=SLOWEST_BATCH_US)
         } else {
@@ -102,30 +103,58 @@ impl World {
     pub(crate) fn commit(
         &mut self,
         m: usize,
-        jobs: Vec<replica::Job>,
+        jobs: Vec<Job>,
         records: Vec<dynamo_core::store::Record>,
     ) -> Vec<Input> {
-        let made: Vec<_> = jobs
-            .iter()
-            .map(|job| match &job.operation {
-                Operation::Write(write) => Some((job.key.clone(), write.version.clone())),
-                _ => None,
-            })
-            .collect();
-        let answers =
-            replica::run(&mut self.machines[m].disk, jobs, records).expect("commits succeed");
-        for (made, (_, answer)) in made.into_iter().zip(&answers) {
-            match (made, answer) {
-                (_, ReplicaAnswer::Failed) => self.tally.bite(Bite::SickRead),
-                (Some((key, version)), ReplicaAnswer::Wrote { versions, .. })
-                    if versions.siblings().contains(&version) =>
-                {
-                    self.judge(|w| w.history.applied(&key, &version));
-                }
-                _ => {}
-            }
+        let tasks: Vec<_> = jobs.iter().map(|job| job.task.clone()).collect();
+        let answers = self.machines[m].replica.run(jobs, records).expect("commits succeed");
+        for (task, (_, answer)) in tasks.into_iter().zip(&answers) {
+            self.observe(task, answer);
         }
         answers.into_iter().map(|(asker, answer)| Input::Replica(asker, answer)).collect()
+    }
+
+    /// Counts what the core says it had to do.
+    fn count(&mut self, note: &Note) {
+        match note {
+            Note::Hinted(_) => self.tally.bite(Bite::Hinted),
+            Note::HandedOff { delivered: 1.., .. } => self.tally.bite(Bite::HandedOff),
+            Note::Repaired { .. } => self.tally.bite(Bite::Repaired),
+            Note::Compared { counts, .. } if counts.differ > 0 => {
+                self.tally.bite(Bite::FoundByTree);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the oracle what a task has done.
+    fn observe(&mut self, task: Task, answer: &ReplicaAnswer) {
+        match (task, answer) {
+            (_, ReplicaAnswer::Failed) => self.tally.bite(Bite::SickRead),
+            (
+                Task::One { key, operation: Operation::Write(draft), .. },
+                ReplicaAnswer::Wrote { versions, truncated, .. },
+            ) => {
+                let is_new = |v: &&Version| {
+                    let actor = (v.dot.actor.node, v.dot.actor.incarnation);
+                    (actor, v.dot.counter) == ((draft.node, draft.incarnation), draft.counter)
+                };
+                if let Some(version) = versions.siblings().iter().find(is_new) {
+                    self.judge(|w| w.history.applied(&key, version));
+                }
+                if *truncated > 0 {
+                    self.tally.bite(Bite::Truncated);
+                    self.history.truncated(&key);
+                }
+            }
+            (Task::Bury(graves), ReplicaAnswer::Buried(1..)) => {
+                self.tally.bite(Bite::Reaped);
+                for grave in graves.into_iter().filter(|g| g.is_primary) {
+                    self.history.reaped(&grave.key, grave.versions.seen());
+                }
+            }
+            _ => {}
+        }
     }
 
     fn leave(&mut self, m: usize, effects: Vec<Effect>) {
@@ -140,6 +169,7 @@ impl World {
                 Effect::Reply(token, reply) => self.replied(m, token, reply),
                 Effect::Obeyed(_, result) => self.obeyed(m, result),
                 Effect::Note(note) => {
+                    self.count(&note);
                     self.trace.line(self.now, format_args!("n{m} {note:?}"));
                 }
                 Effect::Persist(_) | Effect::Replica(_) => {}

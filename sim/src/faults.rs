@@ -11,9 +11,6 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Whether disks may lose things: not before the core repairs what they lost.
-pub(crate) const DISK_FAULTS: bool = false;
-
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -171,11 +168,11 @@ impl World {
                 Ongoing::Pause(target)
             }
             Fault::SickDisk => {
-                self.machines[target].disk.sick = true;
+                self.machines[target].disk_mut().sick = true;
                 Ongoing::SickDisk(target)
             }
             Fault::SlowDisk => {
-                self.machines[target].disk.slow = true;
+                self.machines[target].disk_mut().slow = true;
                 Ongoing::SlowDisk(target)
             }
             Fault::Impatience => Ongoing::Impatience(target % self.clients.len()),
@@ -219,7 +216,7 @@ impl World {
             }
             Fault::PowerLoss => {
                 self.crash_and_restart(m, lasts);
-                if self.machines[m].disk.lose_unsynced() {
+                if self.machines[m].lose_power(dice) {
                     self.tally.bite(Bite::LostUnsynced);
                 }
             }
@@ -229,7 +226,7 @@ impl World {
                     self.tally.bite(Bite::EmptyDisk);
                 }
             }
-            Fault::DamagedRecord if self.machines[m].disk.damage(dice) => {
+            Fault::DamagedRecord if self.machines[m].disk_mut().damage(dice) => {
                 self.tally.bite(Bite::DamagedRecord);
             }
             _ => {}
@@ -245,8 +242,8 @@ impl World {
         }
         match ongoing {
             Ongoing::Partition(number) => self.heal(number),
-            Ongoing::SickDisk(m) => self.machines[m].disk.sick = false,
-            Ongoing::SlowDisk(m) => self.machines[m].disk.slow = false,
+            Ongoing::SickDisk(m) => self.machines[m].disk_mut().sick = false,
+            Ongoing::SlowDisk(m) => self.machines[m].disk_mut().slow = false,
             Ongoing::Pause(m) => self.resume(m),
             Ongoing::SlowLink(_)
             | Ongoing::Impatience(_)

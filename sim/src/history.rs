@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dynamo_core::{
     id::{Dot, RequestId},
     key::Key,
-    version::{Context, Version, VersionVector},
+    version::{Context, Version, VersionVector, Versions},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,8 +23,10 @@ pub(crate) struct Written {
     pub(crate) value: Option<Bytes>,
     /// What the client had seen.
     pub(crate) context: Context,
-    /// W.
-    pub(crate) quorum: usize,
+    /// Since when some client knows that it is there, on so many primaries.
+    pub(crate) known: Option<(Duration, usize)>,
+    /// It was overwritten by a deletion, and that was reaped.
+    pub(crate) reaped: bool,
     pub(crate) standing: Standing,
     /// Some attempt ended without a clear answer.
     doubtful: bool,
@@ -37,8 +39,8 @@ pub(crate) struct Written {
 pub(crate) enum Standing {
     /// There is no answer yet.
     Open,
-    /// It was acknowledged, and the client heard it then.
-    Acknowledged(Duration),
+    /// It was acknowledged.
+    Acknowledged,
     /// Every attempt was refused as not applied.
     NotApplied,
     /// It may be there or not, now or later.
@@ -49,6 +51,17 @@ impl Written {
     /// True when someone who has seen this much has seen the write.
     pub(crate) fn is_seen_by(&self, context: &Context) -> bool {
         self.is_within(context.seen())
+    }
+
+    /// True when a replica has it, or something that has overwritten it.
+    pub(crate) fn is_held(&self, held: &Versions) -> bool {
+        held.knows(self.request) || self.is_within(held.seen())
+    }
+
+    fn know(&mut self, at: Duration, primaries: usize) {
+        let (since, known) = self.known.unwrap_or((at, 0));
+        // What was known with fewer is known with more from now on.
+        self.known = Some(if primaries > known { (at, primaries) } else { (since, known) });
     }
 
     /// True when a vector covers the write.
@@ -63,6 +76,7 @@ pub(crate) struct History {
     /// In the order in which they were begun.
     by_key: BTreeMap<Key, Vec<RequestId>>,
     stored: BTreeMap<Dot, (Key, RequestId)>,
+    truncated: BTreeSet<Key>,
 }
 
 impl History {
@@ -73,13 +87,13 @@ impl History {
         request: RequestId,
         value: Option<Bytes>,
         context: Context,
-        quorum: usize,
     ) {
         self.by_key.entry(key.clone()).or_default().push(request);
         let standing = Standing::Open;
         let dots = Vec::new();
+        let (known, reaped, doubtful) = (None, false, false);
         let write =
-            Written { key, request, value, context, quorum, standing, doubtful: false, dots };
+            Written { key, request, value, context, known, reaped, standing, doubtful, dots };
         self.writes.insert(request, write);
     }
 
@@ -88,9 +102,39 @@ impl History {
         self.stand(request, |_| Standing::Open);
     }
 
-    /// A client is told that its write was acknowledged.
-    pub(crate) fn acknowledged(&mut self, request: RequestId, at: Duration) {
-        self.stand(request, |_| Standing::Acknowledged(at));
+    /// A client is told that its write was acknowledged, by so many primaries.
+    pub(crate) fn acknowledged(&mut self, request: RequestId, at: Duration, primaries: usize) {
+        self.stand(request, |w| {
+            w.know(at, primaries);
+            Standing::Acknowledged
+        });
+    }
+
+    /// A strict read has shown these: so many primaries have them.
+    pub(crate) fn read_strictly(&mut self, shown: Vec<RequestId>, at: Duration, primaries: usize) {
+        for request in shown {
+            if let Some(write) = self.writes.get_mut(&request) {
+                write.know(at, primaries);
+            }
+        }
+    }
+
+    /// A clock of the key was cut.
+    pub(crate) fn truncated(&mut self, key: &Key) {
+        self.truncated.insert(key.clone());
+    }
+
+    pub(crate) fn is_truncated(&self, key: &Key) -> bool {
+        self.truncated.contains(key)
+    }
+
+    /// A tombstone that has seen this much was reaped.
+    pub(crate) fn reaped(&mut self, key: &Key, seen: &VersionVector) {
+        for request in self.by_key.get(key).into_iter().flatten() {
+            if let Some(write) = self.writes.get_mut(request) {
+                write.reaped |= write.is_within(seen);
+            }
+        }
     }
 
     /// A client is told that an attempt was not applied.

@@ -30,6 +30,7 @@ mod invariants;
 mod load;
 mod machine;
 mod network;
+mod oracle;
 mod queue;
 mod scenario;
 mod schedule;

@@ -1,11 +1,13 @@
 //! A machine: a disk and clocks that last, and a process that comes and goes.
 
-use crate::disk::Disk;
+use crate::{dice::Dice, disk::Disk};
 use dynamo_core::{
     gossip::Member,
     id::{Generation, Incarnation, NodeId},
+    limits::Bounds,
     node::{Config, Effect, Input, Node},
-    replica::Job,
+    reap::Reaping,
+    replica::{Job, Replica},
     store::Record,
     time::{Instant, Now, Stamp},
 };
@@ -24,7 +26,10 @@ pub(crate) struct Machine {
     /// Where seeds find it, whatever its address is.
     pub(crate) seed: String,
     pub(crate) address: String,
-    pub(crate) disk: Disk,
+    /// The disk, and the tree that a process has of it.
+    pub(crate) replica: Replica<Disk>,
+    syncs: bool,
+    bounds: Bounds,
     pub(crate) generation: Generation,
     pub(crate) incarnation: Incarnation,
     /// How far the wall clock is ahead, of a clock that is `MAX_SKEW_MS` behind.
@@ -66,13 +71,63 @@ pub(crate) struct Start {
     pub(crate) seeds: Vec<String>,
     pub(crate) read_quorum: usize,
     pub(crate) write_quorum: usize,
+    pub(crate) reaping: Reaping,
     pub(crate) seed: u64,
     pub(crate) clock: Duration,
 }
 
+/// What a machine is for the whole run.
+pub(crate) struct Site {
+    pub(crate) node: NodeId,
+    pub(crate) name: String,
+    pub(crate) zone: String,
+    pub(crate) seed: String,
+    pub(crate) address: String,
+    pub(crate) skew_ms: usize,
+    /// Whether every commit is synced.
+    pub(crate) syncs: bool,
+    pub(crate) bounds: Bounds,
+}
+
+fn opened(disk: Disk, bounds: Bounds) -> Replica<Disk> {
+    Replica::open(disk, bounds).expect("leaves read back")
+}
+
 impl Machine {
+    /// One on which nothing has run yet.
+    pub(crate) fn new(site: Site) -> Self {
+        let Site { node, name, zone, seed, address, skew_ms, syncs, bounds } = site;
+        let replica = opened(Disk::new(syncs), bounds);
+        let (generation, incarnation) = (Generation(0), Incarnation(1));
+        let (dark, process) = (false, None);
+        Machine {
+            node,
+            name,
+            zone,
+            seed,
+            address,
+            replica,
+            syncs,
+            bounds,
+            generation,
+            incarnation,
+            skew_ms,
+            dark,
+            process,
+        }
+    }
+
+    pub(crate) fn disk(&self) -> &Disk {
+        self.replica.store()
+    }
+
+    pub(crate) fn disk_mut(&mut self) -> &mut Disk {
+        self.replica.store_mut()
+    }
+
     /// Starts a process on what the disk has.
     pub(crate) fn start(&mut self, at: Duration, start: Start) {
+        self.reopen();
         self.generation.0 += 1;
         self.dark = false;
         let member = Member {
@@ -93,8 +148,9 @@ impl Machine {
             seeds: start.seeds,
             read_quorum: start.read_quorum,
             write_quorum: start.write_quorum,
-            reserved: self.disk.reserved(),
-            ring: self.disk.ring(),
+            reserved: self.disk().reserved(),
+            ring: self.disk().ring(),
+            reaping: start.reaping,
             seed: start.seed,
         });
         self.process = Some(Process {
@@ -115,7 +171,23 @@ impl Machine {
     /// anything on it.
     pub(crate) fn lose_disk(&mut self) -> bool {
         self.incarnation.0 += 1;
-        std::mem::take(&mut self.disk).holds_anything()
+        let empty = opened(Disk::new(self.syncs), self.bounds);
+        std::mem::replace(&mut self.replica, empty).store().holds_anything()
+    }
+
+    /// What a new process knows is what the disk has.
+    fn reopen(&mut self) {
+        let empty = opened(Disk::new(self.syncs), self.bounds);
+        let disk = std::mem::replace(&mut self.replica, empty).into_store();
+        self.replica = opened(disk, self.bounds);
+    }
+
+    /// The power fails, between two processes. Returns whether anything was lost.
+    pub(crate) fn lose_power(&mut self, dice: &mut Dice) -> bool {
+        let lost = self.disk_mut().lose_unsynced(dice);
+        // It cannot know whether anything was.
+        self.incarnation.0 += u32::from(lost.is_some());
+        lost.unwrap_or(false)
     }
 
     /// Both clocks of its process; a machine without one has no monotonic clock.

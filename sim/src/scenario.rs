@@ -2,10 +2,17 @@
 //! clients are at work and how their operations are spread over that time.
 
 use crate::dice::Dice;
+use dynamo_core::{limits::Bounds, reap::Reaping};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// What all clients of a run do together, retries not counted.
 pub(crate) const OPERATIONS: usize = 300;
+
+/// When tombstones are reaped in a run that is about it. Clocks are up to 10 s apart and
+/// retries go on for 6 s. A message is held for 1 s or so by a fault and 1.5 s on its way;
+/// a request takes at most 1 s.
+const REAPING: Reaping =
+    Reaping { after: Duration::from_secs(18), settle: Duration::from_secs(10) };
 
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
@@ -18,6 +25,8 @@ pub(crate) struct Scenario {
     pub(crate) factor: usize,
     pub(crate) read_quorum: usize,
     pub(crate) write_quorum: usize,
+    /// Machines that may lose what they have stored.
+    pub(crate) victims: usize,
     /// The smallest W that a client may ask for.
     pub(crate) least_write: usize,
     pub(crate) clients: usize,
@@ -32,6 +41,13 @@ pub(crate) struct Scenario {
     pub(crate) lasts: RangeInclusive<u64>,
     /// Whether a node comes back at another address.
     pub(crate) moving: bool,
+    /// Whether every commit is synced.
+    pub(crate) syncs: bool,
+    pub(crate) bounds: Bounds,
+    pub(crate) reaping: Reaping,
+    /// Whether it is about tombstones: they are reaped during the load, and clients do not
+    /// try for long.
+    pub(crate) reaps: bool,
 }
 
 impl Scenario {
@@ -50,6 +66,9 @@ impl Scenario {
             1 => 1_000..=8_000,
             _ => 100..=8_000,
         };
+        let reaps = dice.chance(0.3);
+        let lasts = if reaps { 50..=1_000 } else { lasts };
+        let load = if reaps { dice.millis(40_000..=60_000) } else { dice.millis(10_000..=30_000) };
         // Where everything is broken all the time, nothing is done that could go wrong.
         let calms: &[u64] = if *lasts.end() > 1_000 { &[2_500, 6_000] } else { &[800, 2_500] };
         Scenario {
@@ -61,14 +80,23 @@ impl Scenario {
             factor,
             read_quorum,
             write_quorum,
+            victims: 0,
             least_write: 1,
             clients: dice.number(3..=7),
             keys: dice.number(3..=30),
-            load: dice.millis(10_000..=30_000),
+            load,
             burst: dice.pick(&[1, 1, 5, 20]).unwrap_or(1),
             calm: dice.pick(calms).unwrap_or(2_500),
             lasts,
             moving: dice.chance(0.3),
+            syncs: dice.chance(0.7),
+            bounds: Bounds {
+                siblings: dice.pick(&[3, 64]).unwrap_or(64),
+                clock: dice.pick(&[3, 32, 32]).unwrap_or(32),
+                ..Bounds::default()
+            },
+            reaping: if reaps { REAPING } else { Reaping::default() },
+            reaps,
         }
     }
 

@@ -7,7 +7,7 @@
 
 use crate::{
     dice::Dice,
-    faults::{DISK_FAULTS, Fault},
+    faults::Fault,
     scenario::{OPERATIONS, Scenario},
 };
 use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
@@ -116,7 +116,7 @@ fn draw_faults(dice: &mut Dice, scenario: &mut Scenario) -> Vec<Planned> {
         let at = dice.millis(0..=load_ms);
         plan(at, Fault::Join, machine, Duration::ZERO, dice);
     }
-    let victims = if DISK_FAULTS { draw_victims(dice, scenario) } else { Vec::new() };
+    let victims = draw_victims(dice, scenario);
     let allowed: Vec<_> = Fault::ALL.into_iter().filter(|_| dice.chance(0.6)).collect();
     let mut at = Duration::ZERO;
     loop {
@@ -147,6 +147,7 @@ fn draw_victims(dice: &mut Dice, scenario: &mut Scenario) -> Vec<usize> {
     }
     let mut machines: Vec<_> = (0..scenario.nodes()).collect();
     let victims = dice.number(1..=scenario.write_quorum - 1);
+    scenario.victims = victims;
     scenario.least_write = victims + 1;
     (0..victims).map(|_| machines.swap_remove(dice.number(0..=machines.len() - 1))).collect()
 }

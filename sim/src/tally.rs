@@ -1,8 +1,7 @@
 //! How much happened in a run, and how often each kind of fault did bite: not how often
 //! it was ordered, but how often it hit something.
 
-use crate::faults::DISK_FAULTS;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// A fault that hit something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +32,15 @@ pub(crate) enum Bite {
     LostUnsynced,
     EmptyDisk,
     DamagedRecord,
+    Truncated,
+    Hinted,
+    HandedOff,
+    Repaired,
+    FoundByTree,
+    Reaped,
 }
 
-const BITES: [(Bite, &str); 26] = [
+const BITES: [(Bite, &str); 32] = [
     (Bite::DelayedMessage, "messages delayed long"),
     (Bite::LostMessage, "messages lost"),
     (Bite::BrokenStream, "streams broken and told"),
@@ -62,6 +67,12 @@ const BITES: [(Bite, &str); 26] = [
     (Bite::LostUnsynced, "disks that lost what they had not synced"),
     (Bite::EmptyDisk, "machines that came back with an empty disk"),
     (Bite::DamagedRecord, "records damaged"),
+    (Bite::Truncated, "clocks truncated"),
+    (Bite::Hinted, "writes kept as hints"),
+    (Bite::HandedOff, "hints handed off"),
+    (Bite::Repaired, "reads that repaired replicas"),
+    (Bite::FoundByTree, "keys that Merkle trees found to differ"),
+    (Bite::Reaped, "tombstones reaped"),
 ];
 
 /// Counts of one run, or of many.
@@ -75,19 +86,23 @@ pub struct Tally {
     pub messages: u64,
     /// Reads that some acknowledged write had to be visible to.
     pub judged_reads: u64,
+    /// The longest that replicas took to become equal once it was quiet.
+    pub converged: Duration,
     bites: [u64; BITES.len()],
 }
-
-/// Those of faults that not every build of the simulator has.
-const DISK_BITES: [Bite; 3] = [Bite::LostUnsynced, Bite::EmptyDisk, Bite::DamagedRecord];
 
 impl Tally {
     pub(crate) fn bite(&mut self, what: Bite) {
         self.bites[what as usize] += 1;
     }
 
+    pub(crate) fn converged_within(&mut self, time: Duration) {
+        self.converged = self.converged.max(time);
+    }
+
     /// Adds the counts of another run.
     pub fn add(&mut self, other: &Tally) {
+        self.converged = self.converged.max(other.converged);
         self.operations += other.operations;
         self.succeeded += other.succeeded;
         self.messages += other.messages;
@@ -99,9 +114,7 @@ impl Tally {
 
     /// Every kind of fault with how often it did bite.
     pub fn bites(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let can_bite = |bite: &Bite| DISK_FAULTS || !DISK_BITES.contains(bite);
-        let of = |&(bite, name): &(Bite, &'static str)| (name, self.bites[bite as usize]);
-        BITES.iter().filter(move |(bite, _)| can_bite(bite)).map(of)
+        BITES.iter().map(|&(bite, name)| (name, self.bites[bite as usize]))
     }
 }
 
@@ -109,11 +122,13 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} operations ({} succeeded, {} reads judged), {} messages",
+            "{} operations ({} succeeded, {} reads judged), {} messages; replicas were equal {:?} \
+             after the last fault at the latest",
             grouped(self.operations),
             grouped(self.succeeded),
             grouped(self.judged_reads),
-            grouped(self.messages)
+            grouped(self.messages),
+            self.converged
         )
     }
 }

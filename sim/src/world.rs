@@ -23,12 +23,15 @@ use dynamo_core::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// How long everything may take to come right once it is quiet: a drained node needs up
-/// to 7 s to be back, and a node that was not heard for 10 s some rounds of gossip.
-const QUIET: Duration = Duration::from_secs(20);
+/// Nothing can have come right before: processes that are down come back, one that drains
+/// takes up to 7 s for it.
+const QUIET: Duration = Duration::from_secs(8);
+
+/// By then replicas are equal and all nodes agree.
+const CONVERGED: Duration = Duration::from_secs(90);
 
 /// A run that has not come to its end by then hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Nor one in which so much happens: some hundred times as much as in any good one.
 const MAX_EVENTS: u64 = 2_000_000;
@@ -81,8 +84,9 @@ pub(crate) struct World {
     /// The ring has been laid.
     pub(crate) laid: bool,
     pub(crate) load_began: Duration,
-    /// All faults have ended.
+    /// All faults have ended, and since when.
     pub(crate) quiet: bool,
+    quiet_since: Duration,
     pub(crate) clients: Vec<Client>,
     pub(crate) calls: BTreeMap<Token, Call>,
     pub(crate) history: History,
@@ -148,6 +152,7 @@ impl World {
             laid: false,
             load_began: Duration::ZERO,
             quiet: false,
+            quiet_since: Duration::ZERO,
             clients,
             calls: BTreeMap::new(),
             history: History::default(),
@@ -224,13 +229,24 @@ impl World {
             Event::Quiet if self.quiet => {}
             Event::Quiet => {
                 self.end_all_faults();
+                self.quiet_since = self.now;
                 self.queue.add(self.now + QUIET, Event::Check);
             }
-            Event::Check => {
-                self.judge(|w| agreement::check(&w.machines, w.now));
-                self.begin_script();
-            }
+            Event::Check => self.check(),
         }
+    }
+
+    /// Everything must come right some time after it has become quiet. How long that takes
+    /// is measured.
+    fn check(&mut self) {
+        let result = agreement::check(&self.machines, self.now).and(self.check_converged());
+        let waited = self.now - self.quiet_since;
+        if result.is_err() && waited < CONVERGED {
+            return self.queue.add(self.now + Duration::from_secs(1), Event::Check);
+        }
+        self.tally.converged_within(waited);
+        self.judge(|_| result);
+        self.begin_script();
     }
 
     fn is_of(&self, m: usize, generation: Generation) -> bool {

@@ -72,6 +72,28 @@ fn keys_are_any_bytes_and_may_have_a_sort_part() {
 }
 
 #[test]
+fn primaries_and_strictness_are_asked_for() {
+    let fake = holding(&[b"v"]);
+    dynamo(&fake).args(["get", "k", "-r", "3", "--pr", "2", "--strict"]).assert().success();
+    for write in [&["put", "k", "v"][..], &["delete", "k"]] {
+        dynamo(&fake).args(write).args(["-w", "3", "--pw", "2", "--strict"]).assert().success();
+        dynamo(&fake).args(write).assert().success();
+    }
+    let asked: Vec<_> = fake
+        .seen()
+        .into_iter()
+        .map(|seen| match seen {
+            Seen::Get(m) => (m.r, m.pr, m.strict),
+            Seen::Put(m) => (m.w, m.pw, m.strict),
+            Seen::Delete(m) => (m.w, m.pw, m.strict),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let (all, none) = ((3, 2, true), (0, 0, false));
+    assert_eq!(asked, [all, all, none, all, none]);
+}
+
+#[test]
 fn the_context_travels_through_its_file() {
     let fake = holding(&[b"old"]);
     let dir = tempfile::tempdir().unwrap();
@@ -165,6 +187,8 @@ fn a_wrong_command_line_is_one_line_and_exit_status_2() {
         (&["put", "k"], "--file"),
         (&["put", "k", "v", "--file", "f"], "--file"),
         (&["get", "k", "-r", "0"], "0"),
+        (&["get", "k", "--pw", "1"], "--pw"),
+        (&["put", "k", "v", "--pw", "0"], "0"),
         (&["get", "k", "--timeout", "soon"], "soon"),
         (&["get", "k", "--timeout", "31s"], "30s"),
         (&["fetch", "k"], "fetch"),

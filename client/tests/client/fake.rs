@@ -155,7 +155,7 @@ impl Node {
 const COORDINATOR: &str = "00000000000000aa";
 
 fn acknowledgements() -> Option<v1::Acknowledgements> {
-    Some(v1::Acknowledgements { primaries: 2, fallbacks: 0, durable: 2 })
+    Some(v1::Acknowledgements { primaries: 2, fallbacks: 1, durable: 2 })
 }
 
 #[tonic::async_trait]
@@ -169,7 +169,8 @@ impl KeyValue for Node {
         Ok(Response::new(v1::GetResponse {
             siblings: answers.siblings.into_iter().map(value).collect(),
             context: answers.context,
-            replies: 2,
+            primaries: 2,
+            fallbacks: 1,
             coordinator: COORDINATOR.into(),
         }))
     }
@@ -227,9 +228,14 @@ impl Admin for Node {
             ring_epoch: 1,
             durability: "sync".into(),
             ready: true,
+            pending_hints: 7,
             members: vec![
                 member(COORDINATOR, "one", v1::Reachability::Up),
-                member("00000000000000bb", "two", v1::Reachability::Down),
+                v1::MemberStatus {
+                    down_for_cluster: true,
+                    ..member("00000000000000bb", "two", v1::Reachability::Down)
+                },
+                member("00000000000000cc", "three", v1::Reachability::Down),
             ],
             ..Default::default()
         }))

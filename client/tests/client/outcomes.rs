@@ -1,6 +1,6 @@
 //! What a call ends as: done, not applied, or nobody knows; and what is tried before.
 
-use crate::fake::{Answers, Fake, Step, hangs_up, nobody};
+use crate::fake::{Answers, Fake, Seen, Step, hangs_up, nobody};
 use dynamo_client::{Client, Error, Key, RequestId};
 use std::time::{Duration, Instant};
 use tonic::Code;
@@ -144,17 +144,24 @@ async fn requests_carry_what_was_asked_for() {
     let answers = Answers { context: "seen".into(), versions: 1, ..Answers::default() };
     let fake = Fake::start([], answers);
     let client = client(&[&fake.address]);
-    let context = client.get("k").r(3).await.unwrap().context;
+    let got = client.get("k").r(3).pr(2).strict().await.unwrap();
+    assert_eq!((got.primaries, got.fallbacks), (2, 1));
+    let Some(Seen::Get(get)) = fake.seen().pop() else { panic!("it was asked for") };
+    assert_eq!((get.r, get.pr, get.strict), (3, 2, true));
+    let context = got.context;
     let id = RequestId::random();
-    let put = client.put(Key::new("p", "s"), "v").context(&context).w(3).request_id(id);
+    let put = client.put(Key::new("p", "s"), "v").context(&context).w(3).pw(2).strict();
+    let put = put.request_id(id);
     let reply = put.clone().await.unwrap();
     put.await.unwrap();
     assert_eq!(reply.context, Some(context));
-    assert_eq!(reply.acknowledgements.primaries, 2);
+    let acks = reply.acknowledgements;
+    assert_eq!((acks.primaries, acks.fallbacks, acks.durable), (2, 1, 2));
 
     let puts = fake.puts();
     assert_eq!(puts[0], puts[1], "a retry by the program itself is the same request");
     assert_eq!((puts[0].w, &puts[0].context[..], &puts[0].value[..]), (3, &b"seen"[..], &b"v"[..]));
+    assert_eq!((puts[0].pw, puts[0].strict), (2, true));
     let key = puts[0].key.as_ref().unwrap();
     assert_eq!((&key.partition[..], &key.sort[..]), (&b"p"[..], &b"s"[..]));
     let limit = puts[0].timeout_ms;

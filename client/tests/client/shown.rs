@@ -47,7 +47,7 @@ fn json_tells_text_from_bytes() {
     assert_eq!(document["siblings"][1]["value_base64"], "/wA=");
     assert_eq!(document["siblings"][1]["size"], 2);
     assert_eq!(document["context"], "c2Vlbg==");
-    assert_eq!(document["replies"], 2);
+    assert_eq!((&document["primaries"], &document["fallbacks"]), (&2.into(), &1.into()));
     assert_eq!(json(&["get", "k"], &[])["siblings"].as_array().unwrap().len(), 0);
 }
 
@@ -57,10 +57,17 @@ fn json_of_a_write_tells_who_acknowledged() {
         let document = json(args, &[]);
         assert_eq!(document["outcome"], outcome);
         assert_eq!(document["acknowledgements"]["primaries"], 2);
+        assert_eq!(document["acknowledgements"]["fallbacks"], 1);
         assert_eq!(document["acknowledgements"]["durable"], 2);
         assert_eq!(document["context"], "c2Vlbg==");
         assert_eq!(document["coordinator"], "00000000000000aa");
     }
+}
+
+#[test]
+fn a_write_that_fallbacks_keep_says_so() {
+    let shown = text(&["put", "k", "v"]);
+    assert!(shown.contains("2 primary replicas and 1 fallback, 2 of them durably"), "{shown}");
 }
 
 #[test]
@@ -70,9 +77,15 @@ fn status_shows_every_member_and_the_quorum() {
     assert!(shown.contains("2 replicas, 1 must answer a read, 2 must acknowledge"), "{shown}");
     let row = shown.lines().find(|l| l.starts_with("two ")).unwrap();
     let words: Vec<_> = row.split_whitespace().collect();
-    assert_eq!(words, ["two", "00000000000000bb", "down", "two:7070", "-", "128", "0.1.0"]);
+    let state = ["down", "for", "all"];
+    assert_eq!(words[..2], ["two", "00000000000000bb"]);
+    assert_eq!((&words[2..5], &words[5..]), (&state[..], &["two:7070", "-", "128", "0.1.0"][..]));
+    assert!(shown.lines().any(|l| l.starts_with("three ") && !l.contains("for all")), "{shown}");
+    assert!(shown.contains("about 7 keys kept for other nodes"), "{shown}");
     let document = json(&["status"], &[]);
-    assert_eq!(document["members"][1]["state"], "down");
+    let two = document["members"].as_array().unwrap().iter().find(|m| m["name"] == "two").unwrap();
+    assert_eq!((&two["state"], &two["down_for_cluster"]), (&"down".into(), &true.into()));
+    assert_eq!(document["pending_hints"], 7);
     assert_eq!(document["quorum"]["factor"], 2);
 }
 

@@ -1,49 +1,44 @@
-//! A write that came to a node without a replica of its key: any node takes any
-//! request (row L1), one of the key's primaries coordinates it.
+//! A write that came to a node which is not among the first N that can be reached: any
+//! node takes any request (row L1), one of those coordinates it.
 //!
 //! A coordinator that goes away leaves open whether it has applied the write. Another
 //! one may be asked all the same, since it is the same request: it cannot make a second
-//! version.
+//! version. When nobody else is left this node coordinates the write itself, so that a
+//! store of which only one node can be reached still takes it (row F1).
 
 use crate::{
     id::NodeId,
-    request::{Refusal, WriteCommand, Written},
+    request::{Refusal, Written},
 };
-
-/// What the loss of a node means to a write on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lost {
-    /// The write is not with it.
-    Nothing,
-    /// The next coordinator is to be asked.
-    AskNext,
-    /// There is none left.
-    Everybody(Refusal),
-}
+use std::collections::BTreeSet;
 
 /// A write on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Forward {
-    /// What is asked of the coordinator.
-    pub(crate) write: WriteCommand,
-    /// W.
-    pub(crate) quorum: usize,
     at: NodeId,
-    /// Coordinators that may be asked, the next one last.
-    others: Vec<NodeId>,
+    /// All that were asked, this one too.
+    tried: BTreeSet<NodeId>,
     /// One of those asked may have applied it.
     doubtful: bool,
+    /// W.
+    needed: usize,
+}
+
+/// What became of a write that is with a coordinator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Somebody else is to be asked.
+    AskNext,
+    /// The client has its answer.
+    Done(Result<Written, Refusal>),
 }
 
 impl Forward {
-    /// `candidates` are the primaries that are up, the first to be asked last.
-    pub(crate) fn new(
-        write: WriteCommand,
-        quorum: usize,
-        mut candidates: Vec<NodeId>,
-    ) -> Option<Self> {
-        let at = candidates.pop()?;
-        Some(Forward { write, quorum, at, others: candidates, doubtful: false })
+    /// The write goes to `at`, after all that were tried before.
+    pub(crate) fn new(at: NodeId, before: Option<Forward>, needed: usize) -> Self {
+        let (mut tried, doubtful) = before.map(|f| (f.tried, f.doubtful)).unwrap_or_default();
+        tried.insert(at);
+        Forward { at, tried, doubtful, needed }
     }
 
     /// Whom the write is with.
@@ -51,11 +46,13 @@ impl Forward {
         self.at
     }
 
-    /// The coordinator's answer, or `None` when the next one is to be asked.
-    pub(crate) fn answered(
-        &mut self,
-        result: Result<Written, Refusal>,
-    ) -> Option<Result<Written, Refusal>> {
+    /// Whether a node was asked and is not to be asked again.
+    pub(crate) fn has_tried(&self, node: NodeId) -> bool {
+        self.tried.contains(&node)
+    }
+
+    /// The coordinator's answer.
+    pub(crate) fn answered(&self, result: Result<Written, Refusal>) -> Fate {
         match result {
             Err(
                 Refusal::NoRing
@@ -63,74 +60,51 @@ impl Forward {
                 | Refusal::Stopping
                 | Refusal::Storage
                 | Refusal::NotAReplica,
-            ) if self.next() => None,
-            Err(_) if self.doubtful => Some(Err(self.timed_out())),
-            result => Some(result),
+            ) => Fate::AskNext,
+            Err(refusal) => Fate::Done(Err(self.refuse(refusal))),
+            result => Fate::Done(result),
         }
     }
 
-    /// A node cannot be reached.
-    pub(crate) fn lost(&mut self, node: NodeId) -> Lost {
-        self.others.retain(|&n| n != node);
-        if node != self.at {
-            return Lost::Nothing;
-        }
+    /// The coordinator cannot be reached.
+    pub(crate) fn lost(&mut self) {
         self.doubtful = true;
-        if self.next() { Lost::AskNext } else { Lost::Everybody(self.timed_out()) }
+    }
+
+    /// A refusal, as it is true for all tries together.
+    pub(crate) fn refuse(&self, refusal: Refusal) -> Refusal {
+        if self.doubtful { self.timed_out() } else { refusal }
     }
 
     /// Time is up. How many replicas have it is not known here.
     pub(crate) fn timed_out(&self) -> Refusal {
-        Refusal::Indeterminate { needed: self.quorum, had: 0 }
-    }
-
-    fn next(&mut self) -> bool {
-        match self.others.pop() {
-            Some(node) => {
-                self.at = node;
-                true
-            }
-            None => false,
-        }
+        Refusal::Indeterminate { needed: self.needed, had: 0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::RequestId, version::Context};
-
-    fn forward() -> Forward {
-        let write =
-            WriteCommand { request: RequestId([1; 16]), context: Context::default(), value: None };
-        Forward::new(write, 2, vec![NodeId(2), NodeId(1)]).unwrap()
-    }
 
     #[test]
-    fn a_coordinator_that_is_gone_is_replaced_by_the_next() {
-        let mut f = forward();
-        assert_eq!(f.at(), NodeId(1));
-        assert_eq!(f.lost(NodeId(1)), Lost::AskNext);
-        assert_eq!(f.at(), NodeId(2));
-        let nobody = Refusal::Indeterminate { needed: 2, had: 0 };
-        assert_eq!(f.lost(NodeId(2)), Lost::Everybody(nobody));
-    }
-
-    #[test]
-    fn a_node_that_was_lost_meanwhile_is_not_asked() {
-        let mut f = forward();
-        assert_eq!(f.lost(NodeId(2)), Lost::Nothing);
-        assert!(matches!(f.lost(NodeId(1)), Lost::Everybody(_)));
+    fn who_was_tried_is_not_asked_again() {
+        let first = Forward::new(NodeId(1), None, 2);
+        assert_eq!(first.answered(Err(Refusal::Stopping)), Fate::AskNext);
+        let second = Forward::new(NodeId(2), Some(first), 2);
+        assert!(second.has_tried(NodeId(1)) && second.has_tried(NodeId(2)));
+        assert!(!second.has_tried(NodeId(3)));
     }
 
     /// The first coordinator may have applied the write before it went away, so a clear
     /// "no" of the second does not mean that nothing happened.
     #[test]
     fn a_refusal_after_a_doubt_is_indeterminate() {
-        let refusal = || Refusal::Unavailable { needed: 2, up: 1, of: 3 };
-        assert_eq!(forward().answered(Err(refusal())), Some(Err(refusal())));
-        let mut f = forward();
-        f.lost(NodeId(1));
-        assert!(matches!(f.answered(Err(refusal())), Some(Err(Refusal::Indeterminate { .. }))));
+        let refusal = Refusal::Unavailable { needed: 2, up: 1, of: 3 };
+        let mut first = Forward::new(NodeId(1), None, 2);
+        assert_eq!(first.answered(Err(refusal.clone())), Fate::Done(Err(refusal.clone())));
+        first.lost();
+        let second = Forward::new(NodeId(2), Some(first), 2);
+        let doubt = Refusal::Indeterminate { needed: 2, had: 0 };
+        assert_eq!(second.answered(Err(refusal)), Fate::Done(Err(doubt)));
     }
 }

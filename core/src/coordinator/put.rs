@@ -5,7 +5,7 @@
 //! successful."
 //!
 //! ```text
-//! Writing ── own replica wrote ──▶ Replicating ── W of N have it ──▶ acknowledged
+//! Writing ── own replica wrote ──▶ Replicating ── W have it ──▶ acknowledged
 //!    │                                  └── time is up, or too few are left ──▶ indeterminate
 //!    └── own replica failed ──▶ not applied
 //! ```
@@ -14,24 +14,27 @@
 //! version alone: its clock says that earlier versions of this actor have been seen,
 //! and that must be true wherever it arrives. Nothing is sent before the own replica
 //! has stored it, so that a restart cannot make this actor sign for a version it lost.
+//!
+//! Whoever cannot be reached is replaced by the next node of the preference list, which
+//! keeps a hint (section 4.6).
 
-use super::{Asked, Electorate};
+use super::Electorate;
 use crate::{
     id::{NodeId, RequestId},
-    quorum::{Outcome, Vote},
+    quorum::{Outcome, Vote, Voter},
     replica::ReplicaAnswer,
-    request::{Acks, Refusal, Written},
+    request::{Refusal, Written},
     version::Versions,
 };
 
-/// A write that this node coordinates. It holds a replica itself.
+/// A write that this node coordinates. It is one of the voters itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Put {
     own: NodeId,
     request: RequestId,
-    asked: Asked,
     vote: Vote,
-    written: Written,
+    /// What the own replica holds, once it has stored the write.
+    versions: Option<Versions>,
 }
 
 /// How far it has come.
@@ -41,7 +44,7 @@ pub(crate) enum Progress {
     Waiting,
     /// These nodes are to merge these versions. If the answer is there already, the
     /// request is over all the same.
-    Replicate { to: Vec<NodeId>, versions: Versions, answer: Option<Written> },
+    Replicate { to: Vec<Voter>, versions: Versions, answer: Option<Written> },
     /// The request is over.
     Done(Result<Written, Refusal>),
 }
@@ -49,86 +52,89 @@ pub(crate) enum Progress {
 impl Put {
     /// Its first step, a write to the own replica, is left to the caller.
     pub(crate) fn new(own: NodeId, request: RequestId, electorate: &Electorate) -> Self {
-        let written =
-            Written { context: None, siblings: 0, acks: Acks::default(), coordinator: own };
-        Put {
-            own,
-            request,
-            asked: electorate.up.iter().copied().collect(),
-            vote: Vote::new(electorate.needed, electorate.up.len()),
-            written,
-        }
+        let vote = Vote::new(electorate.quorum, electorate.voters.iter().copied());
+        Put { own, request, vote, versions: None }
     }
 
     /// What a replica says; the own one is asked first and alone.
     pub(crate) fn answered(&mut self, from: NodeId, answer: ReplicaAnswer) -> Progress {
-        if !self.asked.answers(from) {
-            return Progress::Waiting;
-        }
         match answer {
-            ReplicaAnswer::Wrote { versions, durable } if from == self.own => {
-                self.wrote(versions, durable)
+            ReplicaAnswer::Wrote { versions, durable, .. } if from == self.own => {
+                self.vote.grant(from, durable);
+                self.versions = Some(versions.clone());
+                let to = self.vote.silent().collect();
+                match self.vote.outcome() {
+                    Outcome::Impossible => Progress::Done(Err(self.timed_out())),
+                    outcome => {
+                        let answer = (outcome == Outcome::Reached).then(|| self.written());
+                        Progress::Replicate { to, versions, answer }
+                    }
+                }
             }
-            ReplicaAnswer::Merged { durable } if from != self.own => {
-                let outcome = self.acknowledge(durable);
-                self.progress(outcome)
+            ReplicaAnswer::TooManySiblings { siblings, bytes } if from == self.own => {
+                Progress::Done(Err(Refusal::TooManySiblings { siblings, bytes }))
             }
             _ if from == self.own => Progress::Done(Err(Refusal::Storage)),
-            _ => {
-                let outcome = self.vote.fail();
-                self.progress(outcome)
+            ReplicaAnswer::Merged { durable } => {
+                self.vote.grant(from, durable);
+                self.progress()
             }
+            _ => Progress::Waiting,
         }
     }
 
-    /// A replica that was asked cannot be reached.
-    pub(crate) fn lost(&mut self, node: NodeId) -> Progress {
-        // The own replica always answers, and before it does nobody else was asked.
-        if node == self.own || !self.asked.answers(node) {
-            return Progress::Waiting;
-        }
-        let outcome = self.vote.fail();
-        self.progress(outcome)
+    /// A replica that was asked cannot be reached, or failed. Names the primary that
+    /// another node may stand in for; [`Put::progress`] tells how it stands then.
+    pub(crate) fn failed(&mut self, node: NodeId) -> Option<NodeId> {
+        // The own replica always answers.
+        if node == self.own { None } else { self.vote.fail(node) }
+    }
+
+    /// One more node is asked. What it is to be sent, unless it is too early for that.
+    pub(crate) fn stand_in(&mut self, voter: Voter) -> Option<Versions> {
+        if self.vote.add(voter) { self.versions.clone() } else { None }
+    }
+
+    /// Who has been asked, or will be.
+    pub(crate) fn vote(&self) -> &Vote {
+        &self.vote
     }
 
     /// Time is up.
     pub(crate) fn timed_out(&self) -> Refusal {
-        Refusal::Indeterminate { needed: self.vote.needed(), had: self.vote.granted() }
+        let acks = self.vote.acks();
+        let needed = self.vote.quorum().total;
+        Refusal::Indeterminate { needed, had: acks.primaries + acks.fallbacks }
     }
 
     /// Replicas that have been sent the versions and have not answered: none before
     /// the own replica has.
-    pub(crate) fn silent(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let sent = self.vote.granted() > 0;
-        self.asked.iter().filter(move |_| sent)
+    pub(crate) fn silent(&self) -> impl Iterator<Item = Voter> + '_ {
+        let sent = self.versions.is_some();
+        self.vote.silent().filter(move |_| sent)
     }
 
-    fn wrote(&mut self, versions: Versions, durable: bool) -> Progress {
-        self.written.siblings = versions.siblings().len();
-        self.written.context = match versions.siblings() {
-            [only] if only.request == self.request => Some(versions.context()),
-            _ => None,
-        };
-        let answer = match self.acknowledge(durable) {
-            Outcome::Reached => Some(self.written.clone()),
-            Outcome::Pending => None,
-            Outcome::Impossible => return Progress::Done(Err(self.timed_out())),
-        };
-        Progress::Replicate { to: self.asked.iter().collect(), versions, answer }
-    }
-
-    fn acknowledge(&mut self, durable: bool) -> Outcome {
-        self.written.acks.primaries += 1;
-        self.written.acks.durable += usize::from(durable);
-        self.vote.grant()
-    }
-
-    fn progress(&self, outcome: Outcome) -> Progress {
-        match outcome {
+    /// How it stands now.
+    pub(crate) fn progress(&self) -> Progress {
+        match self.vote.outcome() {
             Outcome::Pending => Progress::Waiting,
-            Outcome::Reached => Progress::Done(Ok(self.written.clone())),
+            Outcome::Reached => Progress::Done(Ok(self.written())),
+            // Before the own replica has answered nobody knows whether it is written.
+            Outcome::Impossible if self.versions.is_none() => Progress::Waiting,
             Outcome::Impossible => Progress::Done(Err(self.timed_out())),
         }
+    }
+
+    fn written(&self) -> Written {
+        let siblings = self.versions.as_ref().map_or(&[][..], Versions::siblings);
+        let context = match (siblings, &self.versions) {
+            ([only], Some(versions)) if only.request == self.request => {
+                Some(versions.context().answered_by(Some(self.own)))
+            }
+            _ => None,
+        };
+        let (siblings, acks) = (siblings.len(), self.vote.acks());
+        Written { context, siblings, acks, coordinator: self.own }
     }
 }
 
@@ -136,7 +142,9 @@ impl Put {
 mod tests {
     use super::*;
     use crate::{
-        id::{Actor, Dot, Incarnation},
+        id::{Actor, Dot, Incarnation, Life},
+        quorum::Quorum,
+        request::Acks,
         time::Stamp,
         version::{Context, Version, Write},
     };
@@ -150,7 +158,7 @@ mod tests {
     fn versions(requests: &[RequestId]) -> Versions {
         let mut held = Versions::default();
         for (counter, &request) in (1..).zip(requests) {
-            let actor = Actor { node: A, incarnation: Incarnation(1) };
+            let actor = Actor { node: A, incarnation: Incarnation(1), life: Life(1) };
             let dot = Dot { actor, counter };
             let version = Version { dot, request, stamp: Stamp(1), value: None };
             held.write(Write { version, context: Context::default() });
@@ -158,24 +166,31 @@ mod tests {
         held
     }
 
-    fn put(needed: usize) -> Put {
-        Put::new(A, REQUEST, &Electorate { needed, up: vec![A, B, C], of: 3 })
+    fn primary(node: NodeId) -> Voter {
+        Voter { node, stands_for: None }
+    }
+
+    fn put(total: usize) -> Put {
+        let voters = [A, B, C].map(primary).to_vec();
+        let quorum = Quorum { total, primaries: 0 };
+        Put::new(A, REQUEST, &Electorate { quorum, voters, of: 3 })
     }
 
     fn wrote(put: &mut Put, requests: &[RequestId]) -> Progress {
         let versions = versions(requests);
-        put.answered(A, ReplicaAnswer::Wrote { versions, durable: true })
+        put.answered(A, ReplicaAnswer::Wrote { versions, durable: true, truncated: 0 })
     }
 
     #[test]
     fn it_writes_locally_then_replicates_then_waits_for_w() {
         let mut p = put(2);
         let all = versions(&[REQUEST]);
-        let replicate = Progress::Replicate { to: vec![B, C], versions: all.clone(), answer: None };
+        let to = [B, C].map(primary).to_vec();
+        let replicate = Progress::Replicate { to, versions: all.clone(), answer: None };
         assert_eq!(wrote(&mut p, &[REQUEST]), replicate);
         let Progress::Done(Ok(written)) = p.answered(C, MERGED) else { panic!("W is reached") };
         assert_eq!(written.acks, Acks { primaries: 2, fallbacks: 0, durable: 2 });
-        assert_eq!(written.context, Some(all.context()));
+        assert_eq!(written.context, Some(all.context().answered_by(Some(A))));
     }
 
     #[test]
@@ -184,7 +199,7 @@ mod tests {
         let Progress::Replicate { to, answer: Some(_), .. } = wrote(&mut p, &[REQUEST]) else {
             panic!("the own replica is enough")
         };
-        assert_eq!(to, [B, C]);
+        assert_eq!(to, [B, C].map(primary));
     }
 
     #[test]
@@ -212,7 +227,8 @@ mod tests {
         let mut p = put(3);
         wrote(&mut p, &[REQUEST]);
         let failed = Refusal::Indeterminate { needed: 3, had: 1 };
-        assert_eq!(p.lost(B), Progress::Done(Err(failed)));
+        assert_eq!(p.failed(B), Some(B));
+        assert_eq!(p.progress(), Progress::Done(Err(failed)));
     }
 
     #[test]
@@ -220,12 +236,37 @@ mod tests {
         let mut p = put(2);
         assert_eq!(p.silent().count(), 0);
         wrote(&mut p, &[REQUEST]);
-        assert_eq!(p.silent().collect::<Vec<_>>(), [B, C]);
+        assert_eq!(p.silent().collect::<Vec<_>>(), [B, C].map(primary));
     }
 
     #[test]
     fn when_the_own_replica_fails_nothing_was_applied() {
         let mut p = put(2);
         assert_eq!(p.answered(A, ReplicaAnswer::Failed), Progress::Done(Err(Refusal::Storage)));
+    }
+
+    #[test]
+    fn a_fallback_takes_the_place_of_who_cannot_be_reached_and_says_so() {
+        let mut p = put(3);
+        wrote(&mut p, &[REQUEST]);
+        p.answered(C, MERGED);
+        assert_eq!(p.failed(B), Some(B));
+        let fallback = Voter { node: NodeId(4), stands_for: Some(B) };
+        assert_eq!(p.stand_in(fallback), Some(versions(&[REQUEST])));
+        assert_eq!(p.progress(), Progress::Waiting);
+        let Progress::Done(Ok(written)) = p.answered(fallback.node, MERGED) else {
+            panic!("W is reached")
+        };
+        assert_eq!(written.acks, Acks { primaries: 2, fallbacks: 1, durable: 3 });
+    }
+
+    #[test]
+    fn a_fallback_asked_before_the_own_disk_is_done_is_told_with_the_others() {
+        let mut p = put(2);
+        assert_eq!(p.failed(B), Some(B));
+        let fallback = Voter { node: NodeId(4), stands_for: Some(B) };
+        assert_eq!(p.stand_in(fallback), None);
+        let Progress::Replicate { to, .. } = wrote(&mut p, &[REQUEST]) else { panic!("it wrote") };
+        assert_eq!(to, [primary(C), fallback]);
     }
 }

@@ -18,6 +18,9 @@ use super::{
 use crate::{key::Key, ring::Partition};
 use std::{collections::BTreeMap, fmt, iter::zip};
 
+/// The most leaves that are listed together.
+const LEAVES: usize = 64;
+
 /// Compares the partitions that two nodes both hold.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -143,8 +146,8 @@ impl Exchange {
             (_, Answer::Children(own), Answer::Children(theirs)) => {
                 self.compare_children(&own, &theirs);
             }
-            (Some(Question::Keys { leaf, .. }), Answer::Keys(own), Answer::Keys(theirs)) => {
-                self.compare_keys(leaf, own, theirs);
+            (Some(Question::Keys { first, last, .. }), Answer::Keys(own), Answer::Keys(theirs)) => {
+                self.compare_keys((first, last), own, theirs);
             }
             _ => {} // Not possible: all three are of one kind.
         }
@@ -166,7 +169,13 @@ impl Exchange {
     fn choose(&self) -> Option<Question> {
         let Node { depth, index } = self.stack.last()?.node;
         Some(if depth == LEAF_DEPTH {
-            Question::Keys { leaf: index, after: None }
+            // Neighbours are listed together: where much differs, all of them do.
+            let below = self.stack.iter().rev().map(|branch| branch.node);
+            let run = below
+                .zip(index..=u16::MAX)
+                .take_while(|(node, expected)| node.depth == LEAF_DEPTH && node.index == *expected);
+            let last = run.take(LEAVES).last().map_or(index, |(node, _)| node.index);
+            Question::Keys { first: index, last, after: None }
         } else {
             let nodes = self.stack.iter().rev().map(|branch| branch.node);
             Question::Children(nodes.take_while(|n| n.depth == depth).take(NODES).collect())
@@ -200,7 +209,7 @@ impl Exchange {
 
     /// Pages can end at different keys. What lies behind the end of the shorter one is not
     /// known of both sides; it is asked for again.
-    fn compare_keys(&mut self, leaf: u16, own: Page, theirs: Page) {
+    fn compare_keys(&mut self, (first, last): (u16, u16), own: Page, theirs: Page) {
         let end = |page: &Page| page.keys.last().filter(|_| page.more).map(|(key, _)| key.clone());
         let end = end(&own).into_iter().chain(end(&theirs)).min();
         let mut pairs = BTreeMap::<Key, (Hash, Hash)>::new();
@@ -212,9 +221,10 @@ impl Exchange {
         self.differ.extend(differ.map(|(key, _)| key));
         self.counts.differ += (self.differ.len() - before) as u64;
         if end.is_some() {
-            self.question = Some(Question::Keys { leaf, after: end });
+            self.question = Some(Question::Keys { first, last, after: end });
         } else {
-            self.stack.pop();
+            let done = usize::from(last - first) + 1;
+            self.stack.truncate(self.stack.len().saturating_sub(done));
         }
     }
 }
@@ -262,7 +272,9 @@ fn fits(side: Side, question: &Question, answer: &Answer) -> Result<(), BadAnswe
             counted(partitions.len(), sums.len())
         }
         (Question::Children(nodes), Answer::Children(sums)) => counted(nodes.len(), sums.len()),
-        (Question::Keys { leaf, after }, Answer::Keys(page)) => page.check(*leaf, after.as_ref()),
+        (Question::Keys { first, last, after }, Answer::Keys(page)) => {
+            page.check(*first..=*last, after.as_ref())
+        }
         _ => Err("it is of another kind"),
     };
     result.map_err(|why| BadAnswer::Unfit { side, why })

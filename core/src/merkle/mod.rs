@@ -76,7 +76,7 @@ impl Hash {
         Hash(u64::from_be_bytes([a, b, c, d, e, f, g, h]).max(1))
     }
 
-    fn plus(self, other: Hash) -> Hash {
+    pub(crate) fn plus(self, other: Hash) -> Hash {
         Hash(self.0.wrapping_add(other.0))
     }
 
@@ -91,9 +91,10 @@ fn feed_length(md5: &mut Md5, length: usize) {
 
 /// Takes all fields apart, so that a new one does not compile until it is hashed too.
 fn feed_dot(md5: &mut Md5, dot: Dot) {
-    let Dot { actor: Actor { node, incarnation }, counter } = dot;
+    let Dot { actor: Actor { node, incarnation, life }, counter } = dot;
     md5.update(node.0.to_be_bytes());
     md5.update(incarnation.0.to_be_bytes());
+    md5.update(life.0.to_be_bytes());
     md5.update(counter.to_be_bytes());
 }
 

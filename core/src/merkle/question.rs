@@ -5,6 +5,7 @@ use crate::{
     key::Key,
     ring::{MAX_PARTITIONS, Partition},
 };
+use std::ops::RangeInclusive;
 
 /// The most nodes whose children one question asks for. Their hashes take 32 KiB.
 pub const NODES: usize = 256;
@@ -42,11 +43,13 @@ pub enum Question {
     },
     /// For the children of up to [`NODES`] inner nodes, in order, none twice.
     Children(Vec<Node>),
-    /// For a page of the keys of a leaf.
+    /// For a page of the keys of some neighbouring leaves.
     Keys {
-        /// The first 16 bits of their positions.
-        leaf: u16,
-        /// A key of the leaf; the page begins behind it.
+        /// The first 16 bits of their positions, from the first leaf to the last.
+        first: u16,
+        /// See `first`.
+        last: u16,
+        /// A key of one of them; the page begins behind it.
         after: Option<Key>,
     },
 }
@@ -62,12 +65,12 @@ pub enum Answer {
     Keys(Page),
 }
 
-/// Keys of one leaf, with the hash of what is held of each.
+/// Keys of neighbouring leaves, with the hash of what is held of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// In stored order, without gaps.
     pub keys: Vec<(Key, Hash)>,
-    /// Whether the leaf has keys after these.
+    /// Whether the leaves have keys after these.
     pub more: bool,
 }
 
@@ -95,12 +98,17 @@ pub enum BadQuestion {
     /// Out of order, or the same twice.
     #[error("what is asked for is not in ring order, or there twice")]
     Unsorted,
-    /// The key is elsewhere.
-    #[error("keys of leaf {leaf:04x} after one of leaf {after:04x}: the key must be of the leaf")]
+    /// The key is elsewhere, or there are no such leaves.
+    #[error(
+        "keys of leaves {first:04x} to {last:04x} after one of leaf {after:04x}: the key must be of \
+         one of the leaves"
+    )]
     Elsewhere {
-        /// The leaf that is asked for.
-        leaf: u16,
-        /// That of the key.
+        /// The first leaf that is asked for.
+        first: u16,
+        /// The last.
+        last: u16,
+        /// That of the key, or of no key the first.
         after: u16,
     },
 }
@@ -120,10 +128,13 @@ impl Question {
                 Some(&node) => Err(BadQuestion::NoChildren(node)),
                 None => check_order(nodes),
             },
-            Question::Keys { leaf, after: Some(key) } if key.leaf() != *leaf => {
-                Err(BadQuestion::Elsewhere { leaf: *leaf, after: key.leaf() })
+            &Question::Keys { first, last, ref after } => {
+                let after = after.as_ref().map_or(first, Key::leaf);
+                match (first..=last).contains(&after) {
+                    true => Ok(()),
+                    false => Err(BadQuestion::Elsewhere { first, last, after }),
+                }
             }
-            Question::Keys { .. } => Ok(()),
         }
     }
 }
@@ -154,7 +165,7 @@ impl Node {
 }
 
 impl Page {
-    /// The first page of `keys`: those that the leaf has after the one that was asked for,
+    /// The first page of `keys`: those that the leaves have after the one that was asked for,
     /// in stored order. Reads one more than it takes. Keys of which nothing is held, which
     /// have the hash [`Hash::ABSENT`], are left out.
     pub fn of(keys: impl IntoIterator<Item = (Key, Hash)>) -> Page {
@@ -173,13 +184,17 @@ impl Page {
     }
 
     /// Says what is wrong with a page that does not answer the question for it.
-    pub(super) fn check(&self, leaf: u16, after: Option<&Key>) -> Result<(), &'static str> {
+    pub(super) fn check(
+        &self,
+        leaves: RangeInclusive<u16>,
+        after: Option<&Key>,
+    ) -> Result<(), &'static str> {
         let keys = || self.keys.iter().map(|(key, _)| key);
         let sorted = after.into_iter().chain(keys()).is_sorted_by(|a, b| a < b);
         match () {
             () if self.keys.len() > LIST => Err("more keys than a page has"),
             () if self.more && self.keys.is_empty() => Err("no keys although there are more"),
-            () if keys().any(|key| key.leaf() != leaf) => Err("keys of another leaf"),
+            () if keys().any(|key| !leaves.contains(&key.leaf())) => Err("keys of another leaf"),
             () if !sorted => Err("keys out of order"),
             () if self.keys.iter().any(|&(_, hash)| hash == Hash::ABSENT) => {
                 Err("a key that is not held")

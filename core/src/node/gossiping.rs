@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// Of the ring that this node holds.
-    fn ring_tag(&self) -> RingTag {
+    pub(super) fn ring_tag(&self) -> RingTag {
         self.ring.as_ref().map_or_else(RingTag::default, |r| r.tag())
     }
 

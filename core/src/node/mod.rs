@@ -1,8 +1,13 @@
 //! One node: inputs in, effects out. See the crate's root for the picture.
 
+mod answers;
+mod anti_entropy;
 mod gossiping;
+mod handoff;
 mod orders;
+mod reaping;
 mod requests;
+mod routing;
 mod view;
 
 pub use orders::{Order, OrderRefused};
@@ -11,15 +16,21 @@ pub use view::{MemberView, View};
 use crate::{
     gossip::{GOSSIP_EVERY, Member, Membership},
     id::{Generation, Incarnation, NodeId, OpId},
+    merkle::Counts,
     message::Message,
+    pace::Pace,
+    reap::Reaping,
     replica::{Asker, Job, ReplicaAnswer},
     request::{Reply, Request},
     ring::Ring,
     store::Record,
     time::{Instant, Now},
 };
+use anti_entropy::AntiEntropy;
+use handoff::Handoff;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+use reaping::Reaper;
 use requests::Requests;
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +51,8 @@ pub struct Config {
     pub reserved: u64,
     /// The last [`Record::Ring`] that was kept.
     pub ring: Option<Arc<Ring>>,
+    /// How long tombstones stay.
+    pub reaping: Reaping,
     /// Where its chance comes from.
     pub seed: u64,
 }
@@ -103,6 +116,44 @@ pub enum Note {
     Superseded,
     /// A message was dropped: its sender is of a former generation or not known.
     Stale(NodeId),
+    /// Replicas that answered a read lacked something, and are sent it.
+    Repaired {
+        /// How many.
+        replicas: usize,
+    },
+    /// Entries were dropped from a version vector that had too many.
+    Truncated {
+        /// How many.
+        entries: usize,
+    },
+    /// This node keeps a write for another.
+    Hinted(NodeId),
+    /// There are no hints for a node any more.
+    HandedOff {
+        /// Whose they were.
+        owner: NodeId,
+        /// How many it took, since there were none.
+        delivered: usize,
+    },
+    /// This node's Merkle tree was compared with another's, and what differed was brought
+    /// to the same state.
+    Compared {
+        /// Whose.
+        peer: NodeId,
+        /// What it cost.
+        counts: Counts,
+    },
+    /// Something on this node's disk is damaged. It is not served, and brought back from
+    /// other replicas.
+    Damaged {
+        /// In how many leaves of the Merkle tree.
+        leaves: usize,
+    },
+    /// Keys were deleted so long ago that nothing older can come up: they are forgotten.
+    Reaped {
+        /// How many.
+        keys: usize,
+    },
     /// A request has ended.
     Finished {
         /// Which kind.
@@ -140,6 +191,10 @@ pub struct Node {
     read_quorum: usize,
     write_quorum: usize,
     requests: Requests,
+    handoff: Handoff,
+    anti_entropy: AntiEntropy,
+    reaper: Reaper,
+    pace: Pace,
     next_op: OpId,
     /// The last counter given to a dot, and the last that may be.
     counter: u64,
@@ -163,6 +218,10 @@ impl Node {
             read_quorum: config.read_quorum,
             write_quorum: config.write_quorum,
             requests: Requests::default(),
+            handoff: Handoff::default(),
+            anti_entropy: AntiEntropy::default(),
+            reaper: Reaper::new(config.reaping),
+            pace: Pace::default(),
             next_op: OpId(generation << OPS_PER_GENERATION),
             counter: config.reserved,
             reserved: config.reserved,
@@ -173,6 +232,7 @@ impl Node {
 
     /// Takes one input in and says what is to be done, in this order.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        self.reaper.wake(now.instant);
         match input {
             Input::Request(token, request) => self.request(now, token, request, out),
             Input::Order(token, order) => self.order(now, token, order, out),
@@ -192,7 +252,7 @@ impl Node {
 
     /// How many requests it works on. None: it can end without anybody missing an answer.
     pub fn in_flight(&self) -> usize {
-        self.requests.len()
+        self.requests.in_flight()
     }
 
     fn message(
@@ -218,11 +278,22 @@ impl Node {
         }
         match message {
             Message::Gossip(gossip) => self.gossip(from, gossip, out),
-            Message::ReplicaRequest { id, key, operation } => {
-                self.peer_asks_replica(Asker::Peer(from, id), key, operation, out);
+            Message::ReplicaRequest { id, key, stands_for, operation } => {
+                let asker = Asker::Peer(from, id);
+                self.peer_asks_replica(now, asker, (key, stands_for), operation, out);
             }
             Message::ReplicaResponse { id, answer } => {
                 self.answered(now, id, from, answer, out);
+            }
+            Message::TreeRequest { id, question } => self.tree_asked(from, id, question, out),
+            Message::TreeResponse { id, answer } => {
+                self.answered(now, id, from, ReplicaAnswer::Tree(answer), out);
+            }
+            Message::ReapRequest { id, request } => {
+                self.reap_asked(now, Asker::Peer(from, id), request, out);
+            }
+            Message::ReapResponse { id, agreed } => {
+                self.answered(now, id, from, ReplicaAnswer::Inspected(agreed), out);
             }
             Message::ForwardRequest { id, write } => self.forwarded(now, from, id, write, out),
             Message::ForwardResponse { id, result } => {
@@ -236,6 +307,11 @@ impl Node {
         if now.instant >= self.next_gossip {
             self.next_gossip = now.instant + GOSSIP_EVERY;
             self.gossip_round(now, out);
+            self.hand_off(now, out);
+            self.compare(now, out);
+            self.scrub(out);
+            self.reap(now, out);
+            self.pace.adjust(self.handoff.is_busy() || self.anti_entropy.is_busy());
         }
     }
 }

@@ -45,6 +45,10 @@ pub enum OrderRefused {
         /// What came of it.
         epoch: u64,
     },
+    /// There is a ring, but this node does not have it: its disk is empty, perhaps because
+    /// it was lost.
+    #[error("node {0} has a ring already, and this one will hear of it: try again")]
+    RingElsewhere(NodeId),
     /// A member to be is not there.
     #[error("node {0} is not known here or cannot be reached; all members must be up")]
     NotUp(NodeId),
@@ -81,6 +85,9 @@ impl Node {
                 true => Ok(epoch),
                 false => Err(OrderRefused::RingExists { operation, epoch }),
             };
+        }
+        if let Some(other) = self.membership.others().find(|m| m.ring_epoch > 0) {
+            return Err(OrderRefused::RingElsewhere(other.node));
         }
         for seat in &plan.seats {
             if !self.membership.is_up(seat.node, now.instant) {

@@ -1,112 +1,152 @@
-//! How a node carries requests from their beginning to their end: it finds the
-//! replicas, runs the request's machine, and does what the machine says.
+//! How a node takes requests up: it finds who is asked, starts the request's machine, and
+//! sends its first messages.
 
 use super::{Effect, Node, Note, OPS_PER_GENERATION, RESERVE, RequestKind, Token};
 use crate::{
-    coordinator::{
-        Electorate,
-        forward::{Forward, Lost},
-        get::Get,
-        put::{Progress, Put},
-    },
-    id::{Actor, Dot, NodeId, OpId},
+    coordinator::{Electorate, forward::Forward, get::Get, put::Put},
+    id::{NodeId, OpId},
     key::Key,
     message::{ForwardedWrite, Message, PeerOperation},
-    replica::{Asker, Job, Operation, ReplicaAnswer},
-    request::{Command, MAX_TIMEOUT, Refusal, Reply, Request, WriteCommand},
-    store::Record,
+    quorum::Voter,
+    replica::{self, Asker, Draft, Job, Operation, Task},
+    request::{Command, MAX_TIMEOUT, Refusal, Reply, Request, Wanted, WriteCommand},
+    store::{Place, Record},
     time::{Instant, Now},
-    version::{Version, Versions, Write},
 };
-use rand::seq::IndexedRandom;
+use rand::seq::IteratorRandom;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-/// The most requests that a node works on at a time. One that is over it is refused at
-/// once, which is kinder than to be late for all of them.
-const MAX_IN_FLIGHT: usize = 10_000;
+/// Whoever is silent for so long gets a stand-in, while it is still waited for. Long
+/// beside any healthy answer, short beside any time-out.
+const HEDGE_AFTER: Duration = Duration::from_millis(300);
 
-/// Who is silent for less than this is not blamed: the client was impatient.
-const BLAME_AFTER: Duration = Duration::from_secs(1);
-
-/// When this node itself comes so much too late to a deadline, it blames nobody: it may
-/// have been paused, or its disk slow, and answers wait to be read.
-const OWN_DELAY: Duration = Duration::from_millis(500);
-
-/// All requests in flight.
+/// All requests in flight, and answered gets that still wait for late replies.
 #[derive(Default)]
 pub(super) struct Requests {
     running: BTreeMap<OpId, Running>,
-    deadlines: BTreeSet<(Instant, OpId)>,
+    /// When each of them is to be looked at next.
+    due: BTreeSet<(Instant, OpId)>,
+    in_flight: usize,
 }
 
-/// A request in flight.
-struct Running {
-    origin: Origin,
-    key: Key,
-    began: Instant,
-    deadline: Instant,
-    machine: Machine,
+/// A request.
+pub(super) struct Running {
+    pub(super) origin: Origin,
+    pub(super) key: Key,
+    pub(super) began: Instant,
+    pub(super) deadline: Instant,
+    due: Instant,
+    pub(super) answered: bool,
+    pub(super) machine: Machine,
 }
 
 /// Who gets the answer.
 #[derive(Clone, Copy)]
-enum Origin {
+pub(super) enum Origin {
     Client(Token),
     Peer(NodeId, OpId),
+    /// It is this node's own business.
+    Nobody,
 }
 
-enum Machine {
-    Put(Put),
+pub(super) enum Machine {
     Get(Get),
-    Forward(Forward),
+    /// With the forward that came before it, if it was forwarded in vain.
+    Put(Put, Option<Forward>),
+    Forward(Forward, WriteCommand, Wanted),
 }
 
 impl Machine {
-    fn kind(&self) -> RequestKind {
+    pub(super) fn kind(&self) -> RequestKind {
         match self {
-            Machine::Put(_) => RequestKind::Put,
             Machine::Get(_) => RequestKind::Get,
-            Machine::Forward(_) => RequestKind::Forward,
+            Machine::Put(..) => RequestKind::Put,
+            Machine::Forward(..) => RequestKind::Forward,
         }
     }
 }
 
 impl Requests {
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(at, _)| at)
+        self.due.first().map(|&(at, _)| at)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.running.len()
+    /// Those that are not answered.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Those that are answered and wait for late replies.
+    pub(super) fn lingering(&self) -> usize {
+        self.running.len() - self.in_flight
+    }
+
+    pub(super) fn get(&mut self, id: OpId) -> Option<&mut Running> {
+        self.running.get_mut(&id)
+    }
+
+    pub(super) fn ids(&self) -> Vec<OpId> {
+        self.running.keys().copied().collect()
     }
 
     fn insert(&mut self, id: OpId, running: Running) {
-        self.deadlines.insert((running.deadline, id));
+        self.due.insert((running.due, id));
+        self.in_flight += usize::from(!running.answered);
         self.running.insert(id, running);
     }
 
-    fn remove(&mut self, id: OpId) -> Option<Running> {
+    pub(super) fn remove(&mut self, id: OpId) -> Option<Running> {
         let running = self.running.remove(&id)?;
-        self.deadlines.remove(&(running.deadline, id));
+        self.due.remove(&(running.due, id));
+        self.in_flight -= usize::from(!running.answered);
         Some(running)
     }
+
+    /// One whose time has come, the earliest first.
+    pub(super) fn next_due(&self, now: Instant) -> Option<OpId> {
+        self.due.first().filter(|(at, _)| *at <= now).map(|&(_, id)| id)
+    }
+
+    /// It is looked at again then.
+    pub(super) fn postpone(&mut self, id: OpId, due: Instant) {
+        let Some(running) = self.running.get_mut(&id) else { return };
+        self.due.remove(&(running.due, id));
+        running.due = due;
+        self.due.insert((due, id));
+    }
+
+    /// Its client has the answer, but late replies are welcome until then.
+    pub(super) fn linger(&mut self, id: OpId, until: Instant) {
+        let Some(running) = self.running.get_mut(&id) else { return };
+        self.in_flight -= usize::from(!std::mem::replace(&mut running.answered, true));
+        let until = until.min(running.deadline);
+        self.postpone(id, until);
+    }
+}
+
+/// A write, on its way to a coordinator, and what its client may expect.
+struct Errand {
+    origin: Origin,
+    key: Key,
+    write: WriteCommand,
+    wanted: Wanted,
+    began: Instant,
+    deadline: Instant,
 }
 
 impl Node {
     pub(super) fn request(&mut self, now: Now, token: Token, r: Request, out: &mut Vec<Effect>) {
         let origin = Origin::Client(token);
+        let deadline = now.instant + r.timeout.min(MAX_TIMEOUT);
         let began = match r.command {
-            Command::Get => {
-                let quorum = r.quorum.unwrap_or(self.read_quorum);
-                self.begin_get(now, origin, r.key, quorum, r.timeout, out)
-            }
+            Command::Get => self.begin_get(now, origin, (r.key, r.wanted), deadline, out),
             Command::Write(write) => {
-                let quorum = r.quorum.unwrap_or(self.write_quorum);
-                let write = ForwardedWrite { key: r.key, write, quorum, timeout: r.timeout };
-                self.begin_write(now, origin, write, out)
+                let (key, wanted, began) = (r.key, r.wanted, now.instant);
+                let errand = Errand { origin, key, write, wanted, began, deadline };
+                self.begin_write(now, errand, None, out)
             }
         };
         if let Err(refusal) = began {
@@ -121,11 +161,14 @@ impl Node {
         now: Now,
         from: NodeId,
         id: OpId,
-        write: ForwardedWrite,
+        forwarded: ForwardedWrite,
         out: &mut Vec<Effect>,
     ) {
-        let origin = Origin::Peer(from, id);
-        if let Err(refusal) = self.begin_write(now, origin, write, out) {
+        let ForwardedWrite { key, write, wanted, timeout } = forwarded;
+        let (origin, began) = (Origin::Peer(from, id), now.instant);
+        let deadline = now.instant + timeout.min(MAX_TIMEOUT);
+        let errand = Errand { origin, key, write, wanted, began, deadline };
+        if let Err(refusal) = self.begin_write(now, errand, None, out) {
             self.reply(origin, Reply::Refused(refusal), out);
         }
     }
@@ -134,315 +177,191 @@ impl Node {
         &mut self,
         now: Now,
         origin: Origin,
-        key: Key,
-        quorum: usize,
-        timeout: Duration,
+        (key, wanted): (Key, Wanted),
+        deadline: Instant,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let electorate = self.electorate(now, &key, quorum)?;
+        let quorums = (self.read_quorum, self.write_quorum);
+        let electorate = self.electorate(now, &key, wanted, quorums)?;
         let own = self.membership.own().node;
-        let get = Get::new(own, &electorate);
-        let id = self.admit(now, origin, key.clone(), timeout, Machine::Get(get));
-        for node in electorate.up {
-            let key = key.clone();
-            out.push(if node == own {
-                Effect::Replica(Job { asker: Asker::Own(id), key, operation: Operation::Read })
-            } else {
-                let operation = PeerOperation::Read;
-                Effect::Send(node, Message::ReplicaRequest { id, key, operation })
-            });
+        let write_back = wanted.strict.then_some(self.write_quorum);
+        let get = Get::new(own, &electorate, write_back);
+        let id = self.admit(origin, key.clone(), (now.instant, deadline), Machine::Get(get));
+        for voter in electorate.voters {
+            self.ask(id, &key, voter, PeerOperation::Read, out);
         }
         Ok(())
     }
 
+    /// Coordinates the write or sends it to a node that can. `before` is how it was forwarded
+    /// in vain so far.
     fn begin_write(
         &mut self,
         now: Now,
-        origin: Origin,
-        write: ForwardedWrite,
+        errand: Errand,
+        before: Option<Forward>,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let ForwardedWrite { key, write, quorum, timeout } = write;
-        let electorate = self.electorate(now, &key, quorum)?;
+        let quorums = (self.write_quorum, self.read_quorum);
+        let mut electorate = self.electorate(now, &errand.key, errand.wanted, quorums)?;
         let own = self.membership.own().node;
-        if electorate.up.contains(&own) {
-            let put = Put::new(own, write.request, &electorate);
-            let id = self.admit(now, origin, key.clone(), timeout, Machine::Put(put));
-            let operation = Operation::Write(self.version(now, write, out));
-            out.push(Effect::Replica(Job { asker: Asker::Own(id), key, operation }));
+        if electorate.voter(own).is_some() {
+            self.coordinate(now, errand, before, &electorate, out);
             return Ok(());
         }
-        let Origin::Client(_) = origin else { return Err(Refusal::NotAReplica) };
-        // The load of coordinating spreads over all replicas (row Q2).
-        let mut candidates = electorate.up;
-        if let Some(first) = candidates.choose(&mut self.rng).copied() {
-            candidates.retain(|&n| n != first);
-            candidates.push(first);
-        }
-        let Some(forward) = Forward::new(write, quorum, candidates) else {
-            return Err(Refusal::Unavailable { needed: quorum, up: 0, of: electorate.of });
+        let Origin::Client(_) = errand.origin else { return Err(Refusal::NotAReplica) };
+        let tried = |n: NodeId| before.as_ref().is_some_and(|f| f.has_tried(n));
+        let candidates = electorate.voters.iter().map(|v| v.node).filter(|n| !tried(*n));
+        // Who answered the read fastest; else the load of coordinating spreads (row Q2).
+        let fastest = candidates.clone().find(|n| errand.write.context.fastest() == Some(*n));
+        let Some(at) = fastest.or_else(|| candidates.choose(&mut self.rng)) else {
+            let needed = electorate.quorum.total;
+            let nobody = Refusal::Unavailable { needed, up: 0, of: electorate.of };
+            if errand.wanted.strict {
+                return Err(nobody);
+            }
+            self.step_in(&mut electorate).ok_or(nobody)?;
+            self.coordinate(now, errand, before, &electorate, out);
+            return Ok(());
         };
-        let id = self.admit(now, origin, key, timeout, Machine::Forward(forward));
-        self.send_forward(now, id, out);
+        let Errand { origin, key, write, mut wanted, began, deadline } = errand;
+        wanted.total = Some(electorate.quorum.total);
+        let forward = Forward::new(at, before, electorate.quorum.total);
+        let machine = Machine::Forward(forward, write.clone(), wanted);
+        let id = self.admit(origin, key.clone(), (began, deadline), machine);
+        // Less than what is left, so that the coordinator's answer, also a failure, is here
+        // before the time is up.
+        let timeout = deadline.since(now.instant) * 9 / 10;
+        let write = ForwardedWrite { key, write, wanted, timeout };
+        out.push(Effect::Send(at, Message::ForwardRequest { id, write }));
         Ok(())
     }
 
-    /// The replicas of a key that can be asked, if they can make the quorum and this node
-    /// takes requests at all.
-    fn electorate(&self, now: Now, key: &Key, needed: usize) -> Result<Electorate, Refusal> {
-        let Some(ring) = &self.ring else { return Err(Refusal::NoRing) };
-        if self.membership.own().stopping || self.membership.is_superseded() {
-            return Err(Refusal::Stopping);
+    /// The coordinator that was asked will not do it: on to the next.
+    pub(super) fn forward_again(&mut self, now: Now, id: OpId, out: &mut Vec<Effect>) {
+        let Some(running) = self.requests.remove(id) else { return };
+        let Running { origin, key, began, deadline, machine, .. } = running;
+        let Machine::Forward(forward, write, wanted) = machine else { return };
+        let errand = Errand { origin, key, write, wanted, began, deadline };
+        if let Err(refusal) = self.begin_write(now, errand, Some(forward.clone()), out) {
+            self.note_finished(now, RequestKind::Forward, began, false, out);
+            self.reply(origin, Reply::Refused(forward.refuse(refusal)), out);
         }
-        if self.requests.len() >= MAX_IN_FLIGHT {
-            return Err(Refusal::Overloaded { limit: MAX_IN_FLIGHT });
-        }
-        let mut up = ring.primaries(ring.partition_of(key)).to_vec();
-        up.retain(|&node| self.membership.is_up(node, now.instant));
-        let electorate = Electorate { needed, up, of: ring.factor() };
-        electorate.check()?;
-        Ok(electorate)
     }
 
-    fn admit(
+    /// Makes the version on the own replica, and starts the machine that sees to the rest.
+    fn coordinate(
         &mut self,
         now: Now,
+        errand: Errand,
+        before: Option<Forward>,
+        electorate: &Electorate,
+        out: &mut Vec<Effect>,
+    ) {
+        let own = self.membership.own().node;
+        let Some(Voter { stands_for, .. }) = electorate.voter(own) else { return };
+        let Errand { origin, key, write, began, deadline, .. } = errand;
+        let put = Put::new(own, write.request, electorate);
+        let machine = Machine::Put(put, before);
+        let id = self.admit(origin, key.clone(), (began, deadline), machine);
+        if let Some(owner) = stands_for {
+            self.handoff.expect(owner, now.instant);
+            out.push(Effect::Note(Note::Hinted(owner)));
+        }
+        let operation = Operation::Write(self.draft(now, write, out));
+        let task = Task::One { key, place: replica::place(stands_for), operation };
+        out.push(Effect::Replica(Job { asker: Asker::Own(id), task }));
+    }
+
+    pub(super) fn admit(
+        &mut self,
         origin: Origin,
         key: Key,
-        timeout: Duration,
+        (began, deadline): (Instant, Instant),
         machine: Machine,
     ) -> OpId {
-        let id = self.next_op;
-        self.next_op = OpId(id.0 + 1);
-        debug_assert!(id.0 >> OPS_PER_GENERATION == self.membership.own().generation.0);
-        let deadline = now.instant + timeout.min(MAX_TIMEOUT);
-        let running = Running { origin, key, began: now.instant, deadline, machine };
+        let id = self.next_id();
+        let answered = matches!(origin, Origin::Nobody);
+        let hedge = match machine {
+            _ if answered => deadline,
+            Machine::Forward(..) => deadline,
+            _ => began + HEDGE_AFTER.min(deadline.since(began) / 3),
+        };
+        let due = hedge.min(deadline);
+        let running = Running { origin, key, began, deadline, due, answered, machine };
         self.requests.insert(id, running);
         id
     }
 
+    /// A name for something that this node does and waits for.
+    pub(super) fn next_id(&mut self) -> OpId {
+        let id = self.next_op;
+        self.next_op = OpId(id.0 + 1);
+        debug_assert!(id.0 >> OPS_PER_GENERATION == self.membership.own().generation.0);
+        id
+    }
+
     /// The version that a write of this node will make, under a dot never used before.
-    fn version(&mut self, now: Now, write: WriteCommand, out: &mut Vec<Effect>) -> Write {
+    fn draft(&mut self, now: Now, write: WriteCommand, out: &mut Vec<Effect>) -> Draft {
         if self.counter == self.reserved {
             self.reserved += RESERVE;
             out.push(Effect::Persist(Record::Reserved(self.reserved)));
         }
         self.counter += 1;
-        let actor = Actor { node: self.membership.own().node, incarnation: self.incarnation };
-        let version = Version {
-            dot: Dot { actor, counter: self.counter },
+        Draft {
+            node: self.membership.own().node,
+            incarnation: self.incarnation,
+            counter: self.counter,
             request: write.request,
             stamp: now.wall,
             value: write.value,
-        };
-        Write { version, context: write.context }
+            context: write.context,
+        }
     }
 
-    /// A peer's operation on the local replica; the answer goes straight back to it.
-    pub(super) fn peer_asks_replica(
+    /// Asks a replica, the own one or a peer's.
+    pub(super) fn ask(
         &self,
-        asker: Asker,
-        key: Key,
+        id: OpId,
+        key: &Key,
+        voter: Voter,
         operation: PeerOperation,
         out: &mut Vec<Effect>,
     ) {
-        let operation = match operation {
-            PeerOperation::Read => Operation::Read,
-            PeerOperation::Merge(versions) => Operation::Merge(versions),
-        };
-        out.push(Effect::Replica(Job { asker, key, operation }));
-    }
-
-    pub(super) fn replica_answered(
-        &mut self,
-        now: Now,
-        asker: Asker,
-        answer: ReplicaAnswer,
-        out: &mut Vec<Effect>,
-    ) {
-        match asker {
-            Asker::Own(id) => self.answered(now, id, self.membership.own().node, answer, out),
-            Asker::Peer(node, id) => {
-                out.push(Effect::Send(node, Message::ReplicaResponse { id, answer }));
-            }
+        let (key, Voter { node, stands_for }) = (key.clone(), voter);
+        if node == self.membership.own().node {
+            let task = self.task(key, stands_for, operation);
+            out.push(Effect::Replica(Job { asker: Asker::Own(id), task }));
+        } else {
+            let message = Message::ReplicaRequest { id, key, stands_for, operation };
+            out.push(Effect::Send(node, message));
         }
     }
 
-    /// A replica, this node's own or a peer's, answers a request of this node.
-    pub(super) fn answered(
-        &mut self,
-        now: Now,
-        id: OpId,
-        from: NodeId,
-        answer: ReplicaAnswer,
-        out: &mut Vec<Effect>,
-    ) {
-        // Most answers that find nobody come after the quorum was reached.
-        let Some(running) = self.requests.running.get_mut(&id) else { return };
-        match &mut running.machine {
-            Machine::Get(get) => {
-                if let Some(result) = get.answered(from, answer) {
-                    self.finish(now, id, result.into(), out);
-                }
+    /// An operation that came as a message, as a task for the own replica. Who reads where
+    /// a fallback keeps hints reads all hints for the key.
+    pub(super) fn task(
+        &self,
+        key: Key,
+        stands_for: Option<NodeId>,
+        operation: PeerOperation,
+    ) -> Task {
+        let own = self.membership.own().node;
+        let stands_for = stands_for.filter(|owner| *owner != own);
+        match (operation, stands_for) {
+            (PeerOperation::Read, Some(owner)) => {
+                let ring = self.ring.as_ref();
+                let primaries = ring.map(|r| r.primaries(r.partition_of(&key)).to_vec());
+                Task::ReadHints { key, owners: primaries.unwrap_or_else(|| vec![owner]) }
             }
-            Machine::Put(put) => {
-                let progress = put.answered(from, answer);
-                self.advance(now, id, progress, out);
+            (PeerOperation::Read, None) => {
+                Task::One { key, place: Place::Own, operation: Operation::Read }
             }
-            Machine::Forward(_) => {}
-        }
-    }
-
-    /// Does what a put's machine says.
-    fn advance(&mut self, now: Now, id: OpId, progress: Progress, out: &mut Vec<Effect>) {
-        match progress {
-            Progress::Waiting => {}
-            Progress::Replicate { to, versions, answer } => {
-                self.replicate(id, &to, &versions, out);
-                if let Some(written) = answer {
-                    self.finish(now, id, Reply::Written(written), out);
-                }
+            (PeerOperation::Merge { versions, sync }, stands_for) => {
+                let versions = self.reaper.absorb(&key, versions);
+                let operation = Operation::Merge { versions, sync };
+                Task::One { key, place: replica::place(stands_for), operation }
             }
-            Progress::Done(result) => {
-                self.finish(now, id, result.into(), out);
-            }
-        }
-    }
-
-    fn replicate(&self, id: OpId, to: &[NodeId], versions: &Versions, out: &mut Vec<Effect>) {
-        let Some(running) = self.requests.running.get(&id) else { return };
-        for &node in to {
-            let (key, operation) = (running.key.clone(), PeerOperation::Merge(versions.clone()));
-            out.push(Effect::Send(node, Message::ReplicaRequest { id, key, operation }));
-        }
-    }
-
-    pub(super) fn forward_answered(
-        &mut self,
-        now: Now,
-        id: OpId,
-        from: NodeId,
-        result: Result<crate::request::Written, Refusal>,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(running) = self.requests.running.get_mut(&id) else { return };
-        let Machine::Forward(forward) = &mut running.machine else { return };
-        if forward.at() != from {
-            return;
-        }
-        match forward.answered(result) {
-            None => self.send_forward(now, id, out),
-            Some(result) => {
-                self.finish(now, id, result.into(), out);
-            }
-        }
-    }
-
-    fn send_forward(&self, now: Now, id: OpId, out: &mut Vec<Effect>) {
-        let Some(running) = self.requests.running.get(&id) else { return };
-        let Machine::Forward(forward) = &running.machine else { return };
-        let write = ForwardedWrite {
-            key: running.key.clone(),
-            write: forward.write.clone(),
-            quorum: forward.quorum,
-            // Less than what is left, so that the coordinator's answer, also a failure,
-            // is here before the time is up.
-            timeout: running.deadline.since(now.instant) * 9 / 10,
-        };
-        out.push(Effect::Send(forward.at(), Message::ForwardRequest { id, write }));
-    }
-
-    /// Something sent to a node failed: no request waits for it any longer.
-    pub(super) fn unreachable(&mut self, now: Now, node: NodeId, out: &mut Vec<Effect>) {
-        if self.membership.lose(node, now.instant) {
-            out.push(Effect::Note(Note::Lost(node)));
-        }
-        let waiting: Vec<_> = self.requests.running.keys().copied().collect();
-        for id in waiting {
-            self.lost(now, id, node, out);
-        }
-    }
-
-    fn lost(&mut self, now: Now, id: OpId, node: NodeId, out: &mut Vec<Effect>) {
-        let Some(running) = self.requests.running.get_mut(&id) else { return };
-        match &mut running.machine {
-            Machine::Get(get) => {
-                if let Some(result) = get.lost(node) {
-                    self.finish(now, id, result.into(), out);
-                }
-            }
-            Machine::Put(put) => {
-                let progress = put.lost(node);
-                self.advance(now, id, progress, out);
-            }
-            Machine::Forward(forward) => match forward.lost(node) {
-                Lost::Nothing => {}
-                Lost::AskNext => self.send_forward(now, id, out),
-                Lost::Everybody(refusal) => self.finish(now, id, Reply::Refused(refusal), out),
-            },
-        }
-    }
-
-    /// Ends requests whose time is up. Who has said nothing at all since one of them
-    /// began, and had time to, is not asked again until it is heard. It may be slow, so
-    /// other requests go on waiting for it.
-    pub(super) fn expire(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let mut silent = BTreeSet::new();
-        while let Some(&(at, id)) = self.requests.deadlines.first() {
-            if at > now.instant {
-                break;
-            }
-            let Some(running) = self.requests.running.get(&id) else { break };
-            let (began, mut asked) = (running.began, Vec::new());
-            let refusal = match &running.machine {
-                Machine::Put(put) => {
-                    asked.extend(put.silent());
-                    put.timed_out()
-                }
-                Machine::Get(get) => {
-                    asked.extend(get.silent());
-                    get.timed_out()
-                }
-                Machine::Forward(forward) => {
-                    asked.push(forward.at());
-                    forward.timed_out()
-                }
-            };
-            if at.since(began) >= BLAME_AFTER && now.instant.since(at) < OWN_DELAY {
-                asked.retain(|&n| self.membership.silent_since(n, began));
-                silent.extend(asked);
-            }
-            self.finish(now, id, Reply::Refused(refusal), out);
-        }
-        for node in silent {
-            if self.membership.lose(node, now.instant) {
-                out.push(Effect::Note(Note::Lost(node)));
-            }
-        }
-    }
-
-    fn finish(&mut self, now: Now, id: OpId, reply: Reply, out: &mut Vec<Effect>) {
-        let Some(running) = self.requests.remove(id) else { return };
-        out.push(Effect::Note(Note::Finished {
-            kind: running.machine.kind(),
-            ok: !matches!(reply, Reply::Refused(_)),
-            took: now.instant.since(running.began),
-        }));
-        self.reply(running.origin, reply, out);
-    }
-
-    fn reply(&self, origin: Origin, reply: Reply, out: &mut Vec<Effect>) {
-        match (origin, reply) {
-            (Origin::Client(token), reply) => out.push(Effect::Reply(token, reply)),
-            (Origin::Peer(node, id), Reply::Written(written)) => {
-                let result = Ok(written);
-                out.push(Effect::Send(node, Message::ForwardResponse { id, result }));
-            }
-            (Origin::Peer(node, id), Reply::Refused(refusal)) => {
-                let result = Err(refusal);
-                out.push(Effect::Send(node, Message::ForwardResponse { id, result }));
-            }
-            (Origin::Peer(..), Reply::Got(_)) => unreachable!("gets are not forwarded"),
         }
     }
 }

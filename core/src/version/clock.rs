@@ -76,6 +76,20 @@ impl VersionVector {
         self.entries.is_empty()
     }
 
+    /// Drops the entries with the oldest stamps until there are `limit`, but none of which
+    /// `needed` is true. Returns how many.
+    pub(super) fn keep_newest(&mut self, limit: usize, needed: impl Fn(Actor) -> bool) -> usize {
+        let mut dropped = 0;
+        while self.entries.len() > limit {
+            let old = self.entries.iter().enumerate().filter(|(_, (actor, _))| !needed(*actor));
+            let oldest = old.min_by_key(|(_, (actor, entry))| (entry.stamp, *actor));
+            let Some((i, _)) = oldest else { break };
+            self.entries.remove(i);
+            dropped += 1;
+        }
+        dropped
+    }
+
     fn find(&self, actor: Actor) -> Result<usize, usize> {
         self.entries.binary_search_by_key(&actor, |&(a, _)| a)
     }
@@ -94,14 +108,18 @@ impl FromIterator<(Dot, Stamp)> for VersionVector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Incarnation, NodeId};
+    use crate::id::{Incarnation, Life, NodeId};
     use proptest::prelude::*;
 
     fn vector() -> impl Strategy<Value = VersionVector> {
         prop::collection::vec((0..4u64, 0..2u32, 1..6u64, 0..9u64), 0..8).prop_map(|dots| {
             dots.into_iter()
                 .map(|(node, incarnation, counter, stamp)| {
-                    let actor = Actor { node: NodeId(node), incarnation: Incarnation(incarnation) };
+                    let actor = Actor {
+                        node: NodeId(node),
+                        incarnation: Incarnation(incarnation),
+                        life: Life(1),
+                    };
                     (Dot { actor, counter }, Stamp(stamp))
                 })
                 .collect()

@@ -1,6 +1,7 @@
 //! Contexts (paper, section 4.4): what a client has seen of a key, for its next write.
 
 use super::{Inconsistent, PAST_REQUESTS, PastRequest, Version, VersionVector, Versions};
+use crate::id::NodeId;
 
 /// All that a reader was shown, values left out: to its next write all of that is past.
 ///
@@ -10,13 +11,18 @@ use super::{Inconsistent, PAST_REQUESTS, PastRequest, Version, VersionVector, Ve
 pub struct Context {
     seen: VersionVector,
     past: Vec<PastRequest>,
+    fastest: Option<NodeId>,
 }
 
 impl Context {
     /// Puts parts from the wire together, checking them.
-    pub fn from_parts(seen: VersionVector, past: Vec<PastRequest>) -> Result<Self, Inconsistent> {
+    pub fn from_parts(
+        seen: VersionVector,
+        past: Vec<PastRequest>,
+        fastest: Option<NodeId>,
+    ) -> Result<Self, Inconsistent> {
         match past.len() <= PAST_REQUESTS {
-            true => Ok(Context { seen, past }),
+            true => Ok(Context { seen, past, fastest }),
             false => Err(Inconsistent("few past requests are kept")),
         }
     }
@@ -29,6 +35,19 @@ impl Context {
     /// The requests of the latest of them.
     pub fn past(&self) -> &[PastRequest] {
         &self.past
+    }
+
+    /// The node that answered the read fastest. It coordinates the next write, if that
+    /// has to be forwarded at all: who reads his writes finds them there first (paper,
+    /// section 5).
+    pub fn fastest(&self) -> Option<NodeId> {
+        self.fastest
+    }
+
+    /// Names the node that answered first.
+    pub(crate) fn answered_by(mut self, fastest: Option<NodeId>) -> Self {
+        self.fastest = fastest;
+        self
     }
 
     /// True for who has seen nothing.
@@ -51,6 +70,6 @@ impl Versions {
         let stamps = siblings.iter().map(|v| v.stamp).chain(self.past.iter().map(|p| p.stamp));
         let newest = stamps.max().unwrap_or_default();
         read.remember(siblings, newest);
-        Context { seen: read.seen, past: read.past }
+        Context { seen: read.seen, past: read.past, fastest: None }
     }
 }

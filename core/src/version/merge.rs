@@ -37,6 +37,11 @@ impl Versions {
         self.seen != before.seen || self.past != before.past || dots(self) != dots(&before)
     }
 
+    /// True when some version there is older than what is here.
+    pub fn has_overwritten_any_of(&self, other: &Versions) -> bool {
+        other.siblings.iter().any(|v| self.overwrote(v))
+    }
+
     /// True when this has seen the write that made `v`, and something newer than it.
     fn overwrote(&self, v: &Version) -> bool {
         self.is_past(v.request) || self.seen.covers(v.dot) && !self.has(v.dot)

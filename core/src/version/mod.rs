@@ -157,6 +157,35 @@ impl Versions {
         Applied::New
     }
 
+    /// About how many bytes this takes.
+    pub fn size(&self) -> usize {
+        const ENTRY: usize = 40;
+        let values = self.siblings.iter().map(|v| v.value.as_ref().map_or(0, Bytes::len));
+        values.sum::<usize>() + ENTRY * (self.seen.len() + self.siblings.len() + self.past.len())
+    }
+
+    /// True when both know of the same writes and have the same siblings.
+    pub fn is_same_state(&self, other: &Versions) -> bool {
+        let dots = |v: &Version| v.dot;
+        let same = self.siblings.iter().map(dots).eq(other.siblings.iter().map(dots));
+        same && self.seen.iter().map(|(dot, _)| dot).eq(other.seen.iter().map(|(dot, _)| dot))
+    }
+
+    /// True when nothing is left of the key but its deletion.
+    pub fn is_grave(&self) -> bool {
+        !self.siblings.is_empty() && self.siblings.iter().all(|v| v.value.is_none())
+    }
+
+    /// Drops what was seen of the actors that wrote longest ago, until the vector has at
+    /// most `limit` entries, but never what covers a sibling (paper, section 4.4). Returns
+    /// how many entries were dropped.
+    ///
+    /// A version that a dropped entry covered may come back as a sibling. None is lost.
+    pub fn truncate(&mut self, limit: usize) -> usize {
+        let siblings = &self.siblings;
+        self.seen.keep_newest(limit, |actor| siblings.iter().any(|v| v.dot.actor == actor))
+    }
+
     /// True when the request made one of the siblings or one that was overwritten.
     pub fn knows(&self, request: RequestId) -> bool {
         self.siblings.iter().any(|v| v.request == request) || self.is_past(request)

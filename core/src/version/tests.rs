@@ -1,12 +1,12 @@
 //! The laws of versions, and what they mean to the people who write them.
 
 use super::*;
-use crate::id::{Actor, Incarnation, NodeId};
+use crate::id::{Actor, Incarnation, Life, NodeId};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 fn dot(node: u64, counter: u64) -> Dot {
-    Dot { actor: Actor { node: NodeId(node), incarnation: Incarnation(1) }, counter }
+    Dot { actor: Actor { node: NodeId(node), incarnation: Incarnation(1), life: Life(1) }, counter }
 }
 
 fn request(n: u64) -> RequestId {
@@ -118,7 +118,7 @@ fn a_dot_that_was_used_before_makes_no_version() {
     let before = v.clone();
     assert_eq!(v.write(write(1, 1, 2, &Context::default())), Applied::Reused);
     let elsewhere = [(dot(1, 9), Stamp(1))].into_iter().collect();
-    let seen_elsewhere = Context::from_parts(elsewhere, vec![]).unwrap();
+    let seen_elsewhere = Context::from_parts(elsewhere, vec![], None).unwrap();
     assert_eq!(v.write(write(1, 5, 3, &seen_elsewhere)), Applied::Reused);
     assert_eq!(v, before);
 }

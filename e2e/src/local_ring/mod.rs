@@ -5,6 +5,7 @@
 //! itself be killed, the nodes notice that their standard input has ended and stop.
 
 mod node;
+mod place;
 pub mod ports;
 
 pub use node::LocalNode;

@@ -41,7 +41,8 @@ async fn keys_and_values_over_the_limit() {
     refused(client.get(too_long.clone()).await, &["4097", "4096"]);
     refused(client.delete(too_long).await, &["4097", "4096"]);
     refused(client.put("k", vec![0; VALUE_LIMIT + 1]).await, &["1048577", "1048576"]);
-    refused(client.put("k", vec![0; 20 << 20]).await, &["209715"]);
+    // Too large to be read: by its length alone.
+    refused(client.put("k", vec![0; 20 << 20]).await, &["1048576", "4096"]);
     is_absent(&client, "k").await;
 }
 
@@ -52,6 +53,12 @@ async fn quorums_that_cannot_be() {
     refused(client.put("k", "v").w(4).await, &["4", "3"]);
     refused(client.delete("k").w(4).await, &["4", "3"]);
     refused(client.get("k").r(4).await, &["4", "3"]);
+    refused(client.put("k", "v").pw(4).await, &["4", "3"]);
+    refused(client.get("k").pr(4).await, &["4", "3"]);
+    // R is 2 and W is 2 here; a strict request that meets no other kind is none.
+    refused(client.put("k", "v").w(1).strict().await, &["R+W>N", "1", "2", "3"]);
+    refused(client.delete("k").w(1).strict().await, &["R+W>N", "1", "2", "3"]);
+    refused(client.get("k").r(1).strict().await, &["R+W>N", "1", "2", "3"]);
     is_absent(&client, "k").await;
 }
 

@@ -12,3 +12,4 @@ mod identity;
 mod limits;
 mod quorum;
 mod running;
+mod sloppy;

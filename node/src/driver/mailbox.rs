@@ -15,7 +15,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{oneshot, watch};
 
@@ -25,6 +25,11 @@ const QUEUE: usize = 4096;
 
 /// How long a peer's stream waits before it looks for room again.
 const NO_ROOM: Duration = Duration::from_millis(1);
+
+/// A peer's messages that have waited for so long are dropped, and its stream ends if there
+/// was no room for them. Those who asked have given up by then, and what is reaped relies
+/// on that nothing is under way for long (`dynamo_core::reap`).
+pub(crate) const LATE: Duration = Duration::from_secs(10);
 
 /// A driver that has not turned for so long is stuck. It turns every second when there
 /// is nothing to do; a disk may keep it waiting for some.
@@ -64,10 +69,13 @@ pub(crate) enum NotTaken {
     Gone,
 }
 
+/// An event, and when somebody first wanted to hand it over.
+pub(super) type Waiting = (Instant, Event);
+
 /// The driver, as everybody else sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Mailbox {
-    events: SyncSender<Event>,
+    events: SyncSender<Waiting>,
     shared: Arc<Shared>,
 }
 
@@ -82,7 +90,7 @@ pub(super) struct Shared {
 }
 
 /// A mailbox, and the driver's end of it.
-pub(super) fn mailbox(clock: Clock, first: Published) -> (Mailbox, Receiver<Event>, Arc<Shared>) {
+pub(super) fn mailbox(clock: Clock, first: Published) -> (Mailbox, Receiver<Waiting>, Arc<Shared>) {
     let (events, inbox) = sync_channel(QUEUE);
     let shared = Arc::new(Shared {
         published: ArcSwap::from_pointee(first),
@@ -96,19 +104,22 @@ pub(super) fn mailbox(clock: Clock, first: Published) -> (Mailbox, Receiver<Even
 impl Mailbox {
     /// Hands an event over if there is room.
     pub(crate) fn try_send(&self, event: Event) -> Result<(), NotTaken> {
-        self.events.try_send(event).map_err(|e| match e {
+        self.events.try_send((Instant::now(), event)).map_err(|e| match e {
             TrySendError::Full(_) => NotTaken::Busy,
             TrySendError::Disconnected(_) => NotTaken::Gone,
         })
     }
 
-    /// Hands an event over when there is room.
-    pub(crate) async fn send(&self, mut event: Event) -> Result<(), NotTaken> {
+    /// Hands an event over when there is room. For a peer's messages there has to be some
+    /// before they are [`LATE`].
+    pub(crate) async fn send(&self, event: Event) -> Result<(), NotTaken> {
+        let mut waiting = (Instant::now(), event);
         loop {
-            match self.events.try_send(event) {
+            match self.events.try_send(waiting) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Disconnected(_)) => return Err(NotTaken::Gone),
-                Err(TrySendError::Full(back)) => event = back,
+                Err(TrySendError::Full(back)) if is_late(&back) => return Err(NotTaken::Busy),
+                Err(TrySendError::Full(back)) => waiting = back,
             }
             tokio::time::sleep(NO_ROOM).await;
         }
@@ -136,6 +147,11 @@ impl Mailbox {
     }
 }
 
+/// Whether it is better not to take an event any more.
+pub(super) fn is_late((since, event): &Waiting) -> bool {
+    matches!(event, Event::Messages(..)) && since.elapsed() >= LATE
+}
+
 impl Shared {
     pub(super) fn turned(&self) {
         let now = self.clock.instant().0.as_millis();
@@ -146,5 +162,19 @@ impl Shared {
         let ready = published.view.ready;
         self.published.store(Arc::new(published));
         self.ready.send_if_modified(|was| std::mem::replace(was, ready) != ready);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_of_peers_can_be_late() {
+        let long_ago = Instant::now().checked_sub(LATE).unwrap();
+        let messages = || Event::Messages(NodeId(1), Generation(1), Vec::new());
+        assert!(is_late(&(long_ago, messages())));
+        assert!(!is_late(&(Instant::now(), messages())));
+        assert!(!is_late(&(long_ago, Event::Stop)));
     }
 }

@@ -9,24 +9,19 @@
 //! Nothing leaves the node before the batch of its turn is on disk. The cost of the sync,
 //! of a frame and of waking a thread is shared by all requests in flight: the more there
 //! is to do, the less each costs. A batch that fails ends the driver, and with it the
-//! process: after a failed sync nobody knows what the disk holds.
+//! process: after a failed sync nobody knows what the disk holds. So does damage that
+//! concerns more than one record. One record that is damaged is the core's business.
 
 mod mailbox;
 mod outbox;
 
-pub(crate) use mailbox::{Event, Mailbox, NotTaken, Published};
+pub(crate) use mailbox::{Event, LATE, Mailbox, NotTaken, Published};
 
-use crate::{
-    clock::Clock,
-    metrics::Metrics,
-    notes,
-    storage::{RocksStore, Size},
-    transport::Links,
-};
+use crate::{clock::Clock, metrics::Metrics, notes, storage::RocksStore, transport::Links};
 use dynamo_core::{
     id::NodeId,
     node::{Effect, Input, Node, Note, Order},
-    replica,
+    replica::Replica,
     store::StoreError,
     time::{Instant, Now},
 };
@@ -39,6 +34,7 @@ use std::{
     },
     time::Duration,
 };
+use tracing::warn;
 
 /// Inputs of one turn at most, so that the first does not wait for ever.
 const TURN: usize = 1024;
@@ -55,11 +51,11 @@ const DRAIN: Duration = Duration::from_secs(4);
 /// The thread's state.
 pub(crate) struct Driver {
     node: Node,
-    store: RocksStore,
+    replica: Replica<RocksStore>,
     links: Links,
     clock: Clock,
     metrics: Arc<Metrics>,
-    inbox: Receiver<Event>,
+    inbox: Receiver<mailbox::Waiting>,
     shared: Arc<Shared>,
     waiting: Waiting,
     outbox: Outbox,
@@ -73,18 +69,18 @@ impl Driver {
     /// A driver, and the way to talk to it. Nothing happens before [`Driver::run`].
     pub(crate) fn new(
         node: Node,
-        store: RocksStore,
+        replica: Replica<RocksStore>,
         links: impl FnOnce(Mailbox) -> Links,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> (Self, Mailbox) {
         let view = node.view(clock.now());
         notes::quorums(&view);
-        let first = Published { view, size: Size::default(), in_flight: 0 };
+        let first = Published { view, size: replica.store().size(), in_flight: 0 };
         let (mailbox, inbox, shared) = mailbox::mailbox(clock, first);
         let driver = Driver {
             node,
-            store,
+            replica,
             links: links(mailbox.clone()),
             clock,
             metrics,
@@ -106,7 +102,7 @@ impl Driver {
             self.turn(events)?;
             self.shared.turned();
         }
-        self.store.close()
+        self.replica.into_store().close()
     }
 
     fn is_done(&self) -> bool {
@@ -131,17 +127,25 @@ impl Driver {
         }
     }
 
-    fn and_what_waits(&self, first: Event) -> Vec<Event> {
+    fn and_what_waits(&self, first: mailbox::Waiting) -> Vec<Event> {
         let inputs = |event: &Event| match event {
             Event::Messages(_, _, messages) => messages.len(),
             _ => 1,
         };
-        let mut room = TURN.saturating_sub(inputs(&first));
-        let mut events = vec![first];
-        while room > 0 {
-            let Ok(event) = self.inbox.try_recv() else { break };
-            room = room.saturating_sub(inputs(&event));
-            events.push(event);
+        let (mut room, mut late) = (TURN, 0);
+        let mut events = Vec::new();
+        let mut next = Some(first);
+        while let Some(waiting) = next {
+            if mailbox::is_late(&waiting) {
+                late += inputs(&waiting.1);
+            } else {
+                room = room.saturating_sub(inputs(&waiting.1));
+                events.push(waiting.1);
+            }
+            next = if room > 0 { self.inbox.try_recv().ok() } else { None };
+        }
+        if late > 0 {
+            warn!(messages = late, "dropped messages of peers that had waited for too long");
         }
         events
     }
@@ -210,7 +214,8 @@ impl Driver {
             return Ok(());
         }
         let began = self.clock.instant();
-        let answers = replica::run(&mut self.store, jobs, records)?;
+        let answers = self.replica.run(jobs, records)?;
+        self.replica.store().broken().cloned().map_or(Ok(()), Err)?;
         let now: Now = self.clock.now();
         self.metrics.commit_seconds.observe(now.instant.since(began).as_secs_f64());
         for (asker, answer) in answers {
@@ -233,7 +238,7 @@ impl Driver {
             self.published = now.instant;
             self.shared.publish(Published {
                 view: self.node.view(now),
-                size: self.store.size(),
+                size: self.replica.store().size(),
                 in_flight: self.node.in_flight(),
             });
         }

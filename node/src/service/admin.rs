@@ -76,7 +76,9 @@ impl Operators {
         answer.await.map_err(gone)?.map_err(|refused| match refused {
             OrderRefused::BadRing(_) => Status::invalid_argument(refused.to_string()),
             OrderRefused::RingExists { .. } => Status::failed_precondition(refused.to_string()),
-            OrderRefused::NotUp(_) => Status::unavailable(refused.to_string()),
+            OrderRefused::RingElsewhere(_) | OrderRefused::NotUp(_) => {
+                Status::unavailable(refused.to_string())
+            }
         })
     }
 
@@ -110,6 +112,7 @@ impl Admin for Operators {
             bytes_on_disk: published.size.bytes,
             durability: self.durability.name().into(),
             ready: view.ready,
+            pending_hints: published.size.hints,
         }))
     }
 
@@ -182,6 +185,7 @@ fn member(m: &MemberView) -> MemberStatus {
         version: m.member.version.clone(),
         client_address: m.member.client_address.clone(),
         ring_epoch: m.member.ring_epoch,
+        down_for_cluster: m.down_for_cluster,
     }
 }
 

@@ -12,7 +12,8 @@ use dynamo_core::{
     key::Key,
     limits::Limits,
     request::{
-        Command, DEFAULT_TIMEOUT, Got, Outcome, Refusal, Reply, Request, WriteCommand, Written,
+        Command, DEFAULT_TIMEOUT, Got, Outcome, Refusal, Reply, Request, Wanted, WriteCommand,
+        Written,
     },
     ring::Seal,
     version::Context,
@@ -30,11 +31,18 @@ use tokio::sync::oneshot;
 use tonic::{Code, Response, Status};
 
 /// The trailer in which a failed write says what it has done.
-const OUTCOME: &str = "dynamo-outcome";
+pub(super) const OUTCOME: &str = "dynamo-outcome";
+pub(super) const NOT_APPLIED: &str = "not-applied";
 
 /// What a request may hold besides key and value: a context, names of fields. Also how
-/// far over the limit a value may be and still be refused by our own words.
+/// far over the limit a value may be and still be read and refused with its size; see
+/// [`oversize`](super::oversize) for what is beyond.
 const ROOM: usize = 4 << 20;
+
+/// The largest request that is read, in bytes.
+pub(super) fn largest(limits: Limits) -> usize {
+    limits.key + limits.value + ROOM
+}
 
 /// The service behind the client port.
 pub(crate) struct Store {
@@ -49,13 +57,13 @@ struct Unchecked {
     value: Option<Bytes>,
     context: Bytes,
     request: Bytes,
-    w: u32,
+    wanted: Wanted,
     timeout_ms: u32,
 }
 
 impl Store {
     pub(crate) fn server(self) -> KeyValueServer<Self> {
-        let limit = self.limits.key + self.limits.value + ROOM;
+        let limit = largest(self.limits);
         KeyValueServer::new(self).max_decoding_message_size(limit)
     }
 
@@ -64,7 +72,7 @@ impl Store {
         let request = Request {
             key: key.clone(),
             command: Command::Get,
-            quorum: quorum(asked.r),
+            wanted: wanted(asked.r, asked.pr, asked.strict),
             timeout: timeout(asked.timeout_ms),
         };
         match self.ask(request).await? {
@@ -75,12 +83,18 @@ impl Store {
     }
 
     async fn write(&self, asked: Unchecked) -> Result<(Bytes, Written), Status> {
+        let kind = if asked.value.is_some() { "put" } else { "delete" };
         let (key, request) = self.check(asked).map_err(|s| with(s, Outcome::NotApplied))?;
         match self.ask(request).await.map_err(|s| with(s, Outcome::NotApplied))? {
-            Some(Reply::Written(written)) => match &written.context {
-                Some(seen) => Ok((context::seal(&self.seal()?, &key, seen), written)),
-                None => Ok((Bytes::new(), written)),
-            },
+            Some(Reply::Written(written)) => {
+                if written.acks.fallbacks > 0 {
+                    self.metrics.answered_by_fallbacks(kind);
+                }
+                match &written.context {
+                    Some(seen) => Ok((context::seal(&self.seal()?, &key, seen), written)),
+                    None => Ok((Bytes::new(), written)),
+                }
+            }
             Some(Reply::Refused(refusal)) => Err(with(refused(&refusal), refusal.outcome())),
             Some(Reply::Got(_)) | None => {
                 let status = Status::unknown("this node has stopped before the write was done");
@@ -108,7 +122,7 @@ impl Store {
                 context,
                 value: asked.value,
             }),
-            quorum: quorum(asked.w),
+            wanted: asked.wanted,
             timeout: timeout(asked.timeout_ms),
         };
         Ok((key, request))
@@ -135,6 +149,9 @@ impl Store {
     }
 
     fn got(&self, key: &Key, got: Got) -> Result<GetResponse, Status> {
+        if got.fallbacks > 0 {
+            self.metrics.answered_by_fallbacks("get");
+        }
         let context = match got.context.is_empty() {
             true => Bytes::new(),
             false => context::seal(&self.seal()?, key, &got.context),
@@ -145,7 +162,8 @@ impl Store {
         Ok(GetResponse {
             siblings: got.siblings.into_iter().filter_map(value).collect(),
             context,
-            replies: count(got.replies),
+            primaries: count(got.primaries),
+            fallbacks: count(got.fallbacks),
             coordinator: got.coordinator.to_string(),
         })
     }
@@ -181,9 +199,10 @@ impl KeyValue for Store {
         asked: tonic::Request<PutRequest>,
     ) -> Result<Response<PutResponse>, Status> {
         let began = Instant::now();
-        let PutRequest { key, value, context, request_id: request, w, timeout_ms } =
+        let PutRequest { key, value, context, request_id: request, w, pw, strict, timeout_ms } =
             asked.into_inner();
-        let write = Unchecked { key, value: Some(value), context, request, w, timeout_ms };
+        let (value, wanted) = (Some(value), wanted(w, pw, strict));
+        let write = Unchecked { key, value, context, request, wanted, timeout_ms };
         let result = self.write(write).await.map(|(context, written)| PutResponse {
             context,
             acknowledgements: Some(acknowledgements(&written)),
@@ -198,8 +217,10 @@ impl KeyValue for Store {
         asked: tonic::Request<DeleteRequest>,
     ) -> Result<Response<DeleteResponse>, Status> {
         let began = Instant::now();
-        let DeleteRequest { key, context, request_id: request, w, timeout_ms } = asked.into_inner();
-        let write = Unchecked { key, value: None, context, request, w, timeout_ms };
+        let DeleteRequest { key, context, request_id: request, w, pw, strict, timeout_ms } =
+            asked.into_inner();
+        let (value, wanted) = (None, wanted(w, pw, strict));
+        let write = Unchecked { key, value, context, request, wanted, timeout_ms };
         let result = self.write(write).await.map(|(context, written)| DeleteResponse {
             context,
             acknowledgements: Some(acknowledgements(&written)),
@@ -222,9 +243,10 @@ fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// 0 stands for the default of the cluster.
-fn quorum(asked: u32) -> Option<usize> {
-    (asked != 0).then(|| usize::try_from(asked).unwrap_or(usize::MAX))
+/// A total of 0 stands for the default of the cluster.
+fn wanted(total: u32, primaries: u32, strict: bool) -> Wanted {
+    let number = |n| usize::try_from(n).unwrap_or(usize::MAX);
+    Wanted { total: (total != 0).then(|| number(total)), primaries: number(primaries), strict }
 }
 
 /// 0 stands for the default of the node. The core cuts what is over its longest.
@@ -238,9 +260,10 @@ fn invalid(why: impl ToString) -> Status {
 
 fn refused(refusal: &Refusal) -> Status {
     let code = match refusal {
-        Refusal::QuorumTooLarge { .. } => Code::InvalidArgument,
-        Refusal::NoRing => Code::FailedPrecondition,
+        Refusal::QuorumTooLarge { .. } | Refusal::NotStrict { .. } => Code::InvalidArgument,
+        Refusal::NoRing | Refusal::TooManySiblings { .. } => Code::FailedPrecondition,
         Refusal::Unavailable { .. }
+        | Refusal::PrimariesUnavailable { .. }
         | Refusal::Stopping
         | Refusal::Storage
         | Refusal::NotAReplica => Code::Unavailable,
@@ -252,7 +275,7 @@ fn refused(refusal: &Refusal) -> Status {
 
 fn with(mut status: Status, outcome: Outcome) -> Status {
     let word = match outcome {
-        Outcome::NotApplied => "not-applied",
+        Outcome::NotApplied => NOT_APPLIED,
         Outcome::Indeterminate => "indeterminate",
     };
     status.metadata_mut().insert(OUTCOME, tonic::metadata::MetadataValue::from_static(word));
@@ -263,7 +286,7 @@ fn with(mut status: Status, outcome: Outcome) -> Status {
 fn name(code: Code) -> &'static str {
     match code {
         Code::InvalidArgument => "invalid",
-        Code::FailedPrecondition => "no_ring",
+        Code::FailedPrecondition => "precondition",
         Code::Unavailable => "unavailable",
         Code::ResourceExhausted => "overloaded",
         Code::DeadlineExceeded => "timed_out",

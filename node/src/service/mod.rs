@@ -2,7 +2,9 @@
 
 pub(crate) mod admin;
 pub(crate) mod key_value;
+pub(crate) mod oversize;
 pub(crate) mod peer;
+pub(crate) mod preface;
 
 use crate::driver::NotTaken;
 use tonic::Status;

@@ -3,7 +3,7 @@
 
 use crate::{
     driver::{Event, Mailbox},
-    metrics::Metrics,
+    metrics::{Metrics, Refused},
     transport::{self, BadHello, FRAME_LIMIT, Local},
 };
 use dynamo_core::id::{Generation, NodeId};
@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::warn;
 
 /// How long a caller may take to say who it is.
@@ -39,26 +39,34 @@ impl Peers {
     /// The first frame says who is calling.
     async fn greet(&self, calls: &mut Streaming<Frame>) -> Result<(NodeId, Generation), Status> {
         let Ok(first) = timeout(HELLO, calls.message()).await else {
-            let limit = HELLO.as_secs();
-            return Err(Status::invalid_argument(format!("no hello came within {limit} s")));
+            let why = format!("no hello came within {} s", HELLO.as_secs());
+            return Err(Status::invalid_argument(self.refuse(Refused::NoHello, &why)));
         };
-        let first = first.map_err(|s| Status::new(s.code(), self.refuse(s.message())))?;
-        self.local.check(first).map_err(|why| match why {
-            BadHello::Missing | BadHello::ClusterId(_) => {
-                Status::invalid_argument(self.refuse(&why.to_string()))
-            }
-            // A name that stands for all nodes leads back here now and then; the side
-            // that called tells people.
-            BadHello::ThisNode(_) => Status::failed_precondition(why.to_string()),
-            BadHello::OtherCluster { .. } | BadHello::Protocol { .. } => {
-                Status::failed_precondition(self.refuse(&why.to_string()))
+        let first = match first {
+            Ok(first) => first,
+            Err(s) if is_broken(&s) => return Err(s),
+            Err(s) => return Err(Status::new(s.code(), self.refuse(unread(&s), s.message()))),
+        };
+        self.local.check(first).map_err(|why| {
+            let refused = match why {
+                BadHello::Missing | BadHello::ClusterId(_) => Refused::NoHello,
+                // A name that stands for all nodes leads back here now and then; the side
+                // that called tells people.
+                BadHello::ThisNode(_) => return Status::failed_precondition(why.to_string()),
+                BadHello::OtherCluster { .. } => Refused::OtherCluster,
+                BadHello::Protocol { .. } => Refused::Protocol,
+            };
+            let said = self.refuse(refused, &why.to_string());
+            match refused {
+                Refused::NoHello => Status::invalid_argument(said),
+                _ => Status::failed_precondition(said),
             }
         })
     }
 
     /// Tells people and Prometheus, and hands on what the caller is told.
-    fn refuse(&self, why: &str) -> String {
-        self.metrics.refused_frames.inc();
+    fn refuse(&self, reason: Refused, why: &str) -> String {
+        self.metrics.refused(reason);
         warn!(why, "refused a peer's stream");
         why.to_owned()
     }
@@ -95,13 +103,13 @@ impl Caller {
     /// Hands over what comes until the stream ends, which ends the answering one too.
     async fn listen(self, mut calls: Streaming<Frame>, mailbox: Mailbox, metrics: Arc<Metrics>) {
         let Caller { node, generation, answer } = self;
-        let refused = loop {
+        let (reason, why) = loop {
             let messages = match calls.message().await {
                 Ok(None) => return,
-                Ok(Some(frame)) => transport::decode(frame, &metrics).map_err(|e| e.to_string()),
-                // A connection that broke is no fault of the frame.
-                Err(s) if std::error::Error::source(&s).is_some() => return,
-                Err(s) => Err(s.message().to_owned()),
+                Ok(Some(frame)) => transport::decode(frame, &metrics)
+                    .map_err(|e| (Refused::Malformed, e.to_string())),
+                Err(s) if is_broken(&s) => return,
+                Err(s) => Err((unread(&s), s.message().to_owned())),
             };
             match messages {
                 Ok(messages) => {
@@ -109,11 +117,25 @@ impl Caller {
                         return;
                     }
                 }
-                Err(why) => break why,
+                Err(refused) => break refused,
             }
         };
-        metrics.refused_frames.inc();
-        warn!(%node, why = refused, "a peer sent a frame that makes no sense");
-        let _ = answer.send(Err(Status::invalid_argument(refused))).await;
+        metrics.refused(reason);
+        warn!(%node, why, "a peer sent a frame that makes no sense");
+        let _ = answer.send(Err(Status::invalid_argument(why))).await;
+    }
+}
+
+/// A connection that broke is no fault of the frame.
+fn is_broken(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+/// Why a frame did not become a message: its length was over the limit, or its bytes are
+/// nothing.
+fn unread(status: &Status) -> Refused {
+    match status.code() {
+        Code::OutOfRange => Refused::TooLarge,
+        _ => Refused::Malformed,
     }
 }

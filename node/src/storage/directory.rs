@@ -1,26 +1,39 @@
-//! The data directory: whose it is, and that it is complete or not there at all.
+//! The data directory: whose it is, and that what is in it is complete or not there at all.
 //!
 //! ```text
-//! lock       held as long as the process lives
-//! store/     the database, identity included: there, or not
-//! store.new/ one that is being made; what a crash leaves of it is removed
+//! lock             held as long as the process lives
+//! identity         who the node is, whatever happens to the store
+//! identity.new     one that is being written; what a crash leaves of it is overwritten
+//! store/           the database: there, or not
+//! store.new/       one that is being made; what a crash leaves of it is removed
+//! store.damaged-1/ the last one that was set aside, for people; the node never reads it
+//! damaged          says that `store` is to be set aside at the next start, and why
 //! ```
 //!
-//! A database is made aside and renamed when it is complete and synced. So a `store`
-//! without an identity is damage, never a start that was interrupted.
+//! Files and databases are made aside, synced and renamed. So one that cannot be read is
+//! damage, never a start that was interrupted.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
 const LOCK: &str = "lock";
+const IDENTITY: &str = "identity";
+const IDENTITY_MAKING: &str = "identity.new";
 const STORE: &str = "store";
-const MAKING: &str = "store.new";
+const STORE_MAKING: &str = "store.new";
+const MARK: &str = "damaged";
+
+/// Where a damaged store is put.
+pub(crate) const ASIDE: &str = "store.damaged-1";
 
 /// What a fresh volume holds without anybody having put it there.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
+
+const OURS: [&str; 8] =
+    [LOCK, IDENTITY, IDENTITY_MAKING, STORE, STORE_MAKING, ASIDE, MARK, OF_THE_FILE_SYSTEM];
 
 /// A directory that cannot be this node's.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +66,7 @@ impl Directory {
         fs::create_dir_all(path)?;
         for entry in fs::read_dir(path)? {
             let name = entry?.file_name();
-            let ours = [LOCK, STORE, MAKING, OF_THE_FILE_SYSTEM].iter().any(|n| name == *n);
-            if !ours {
+            if !OURS.iter().any(|n| name == *n) {
                 return Err(NotOurs::Foreign(name.to_string_lossy().into_owned()));
             }
         }
@@ -65,6 +77,20 @@ impl Directory {
             Err(TryLockError::WouldBlock) => Err(NotOurs::Locked),
             Err(TryLockError::Error(e)) => Err(e.into()),
         }
+    }
+
+    /// The record of who the node is, if there is one.
+    pub(crate) fn identity(&self) -> io::Result<Option<Vec<u8>>> {
+        self.read(IDENTITY)
+    }
+
+    /// Replaces that record. On return it is on disk; after a crash it is the old or the
+    /// new one.
+    pub(crate) fn keep_identity(&self, record: &[u8]) -> io::Result<()> {
+        let making = self.path.join(IDENTITY_MAKING);
+        write_synced(&making, record)?;
+        fs::rename(making, self.path.join(IDENTITY))?;
+        self.sync()
     }
 
     /// Where the database is, if there is one.
@@ -79,16 +105,67 @@ impl Directory {
         &self,
         make: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
-        let (making, store) = (self.path.join(MAKING), self.path.join(STORE));
-        if making.exists() {
-            fs::remove_dir_all(&making)?;
-        }
+        let (making, store) = (self.path.join(STORE_MAKING), self.path.join(STORE));
+        remove_dir(&making)?;
         fs::create_dir(&making)?;
         make(&making)?;
         File::open(&making)?.sync_all()?;
         fs::rename(&making, &store)?;
-        File::open(&self.path)?.sync_all()?;
+        self.sync()?;
         Ok(store)
+    }
+
+    /// Has the next start set the store aside. What is written says why, to people too.
+    pub(crate) fn mark_damaged(&self, why: &str) -> io::Result<()> {
+        write_synced(&self.path.join(MARK), why.as_bytes())?;
+        self.sync()
+    }
+
+    /// Why the store is to be set aside, if it is.
+    pub(crate) fn mark(&self) -> io::Result<Option<String>> {
+        Ok(self.read(MARK)?.map(|why| String::from_utf8_lossy(&why).into_owned()))
+    }
+
+    /// Puts the store where people may look at it, in the place of one that was put there
+    /// before. After that there is no store, which is what a crash in between is noticed by,
+    /// and no mark.
+    pub(crate) fn set_store_aside(&self) -> io::Result<()> {
+        let aside = self.path.join(ASIDE);
+        if let Some(store) = self.store() {
+            remove_dir(&aside)?;
+            fs::rename(store, aside)?;
+            self.sync()?;
+        }
+        match fs::remove_file(self.path.join(MARK)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+            _ => self.sync(),
+        }
+    }
+
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.path.join(name)) {
+            Ok(content) => Ok(Some(content)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Makes names last that were given or taken away.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+fn remove_dir(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
     }
 }
 
@@ -96,8 +173,8 @@ impl Directory {
 mod tests {
     use super::*;
 
-    fn made(directory: &Directory) -> PathBuf {
-        directory.make_store(|at| fs::write(at.join("file"), "content")).unwrap()
+    fn made(directory: &Directory, content: &str) -> PathBuf {
+        directory.make_store(|at| fs::write(at.join("file"), content)).unwrap()
     }
 
     #[test]
@@ -122,7 +199,8 @@ mod tests {
     fn a_fresh_volume_counts_as_empty() {
         let temp = tempfile::tempdir().unwrap();
         fs::create_dir(temp.path().join(OF_THE_FILE_SYSTEM)).unwrap();
-        assert_eq!(Directory::claim(temp.path()).unwrap().store(), None);
+        let directory = Directory::claim(temp.path()).unwrap();
+        assert_eq!((directory.store(), directory.identity().unwrap()), (None, None));
     }
 
     #[test]
@@ -135,8 +213,36 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!(directory.store(), None);
-        let store = made(&directory);
+        let store = made(&directory, "content");
         assert_eq!(directory.store(), Some(store.clone()));
         assert!(store.join("file").exists() && !store.join("half").exists());
+    }
+
+    #[test]
+    fn an_identity_is_replaced_whatever_an_interrupted_attempt_left() {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = Directory::claim(temp.path()).unwrap();
+        directory.keep_identity(b"first").unwrap();
+        fs::write(temp.path().join(IDENTITY_MAKING), "half of the sec").unwrap();
+        assert_eq!(directory.identity().unwrap().as_deref(), Some(&b"first"[..]));
+        directory.keep_identity(b"2nd").unwrap();
+        assert_eq!(directory.identity().unwrap().as_deref(), Some(&b"2nd"[..]));
+    }
+
+    #[test]
+    fn of_the_stores_that_were_set_aside_the_last_is_kept() {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = Directory::claim(temp.path()).unwrap();
+        for content in ["first", "second"] {
+            made(&directory, content);
+            directory.mark_damaged("torn").unwrap();
+            assert_eq!(directory.mark().unwrap().as_deref(), Some("torn"));
+            directory.set_store_aside().unwrap();
+            assert_eq!((directory.store(), directory.mark().unwrap()), (None, None));
+            let aside = fs::read_to_string(temp.path().join(ASIDE).join("file")).unwrap();
+            assert_eq!(aside, content);
+        }
+        directory.set_store_aside().unwrap();
+        assert!(temp.path().join(ASIDE).exists(), "there was nothing to take its place");
     }
 }

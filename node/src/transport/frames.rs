@@ -65,7 +65,12 @@ fn frame(messages: Vec<v1::Message>) -> Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dynamo_core::{id::OpId, key::Key, message::ForwardedWrite, request::WriteCommand};
+    use dynamo_core::{
+        id::OpId,
+        key::Key,
+        message::ForwardedWrite,
+        request::{Wanted, WriteCommand},
+    };
     use std::time::Duration;
 
     fn write(id: u64, size: usize) -> Message {
@@ -76,7 +81,7 @@ mod tests {
                 context: Default::default(),
                 value: Some(vec![0; size].into()),
             },
-            quorum: 1,
+            wanted: Wanted { total: Some(1), ..Wanted::default() },
             timeout: Duration::from_secs(1),
         };
         Message::ForwardRequest { id: OpId(id), write }

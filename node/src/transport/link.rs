@@ -4,11 +4,16 @@ use super::{
     frames,
     hello::{BadHello, Local},
 };
-use crate::metrics::Metrics;
+use crate::{driver::LATE, metrics::Metrics};
 use dynamo_core::{id::NodeId, message::Message};
 use dynamo_proto::v1::{Frame, peer_client::PeerClient};
-use futures::{Stream, StreamExt, stream};
-use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
+use futures::{Stream, StreamExt, future, stream};
+use std::{
+    convert::Infallible,
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     sync::{mpsc::Receiver, oneshot},
     time::timeout,
@@ -49,15 +54,17 @@ pub(super) enum Broken {
     Ended(String),
 }
 
-/// Sends batches to `peer` for as long as that works.
+/// Sends batches to `peer` for as long as that works, and as none has waited for too long.
 pub(super) async fn run(
     local: &Local,
     metrics: Arc<Metrics>,
     peer: NodeId,
     address: &str,
-    batches: Receiver<Vec<Message>>,
+    batches: Receiver<(Instant, Vec<Message>)>,
 ) -> Result<Infallible, Broken> {
-    let batches = ReceiverStream::new(batches);
+    let batches = ReceiverStream::new(batches)
+        .take_while(|(since, _)| future::ready(since.elapsed() < LATE))
+        .map(|(_, batch)| batch);
     let (found, open, mut answers) = greet(local, metrics, address, batches).await?;
     if found != peer {
         return Err(Broken::OtherNode { address: address.to_owned(), found });

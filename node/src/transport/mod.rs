@@ -6,7 +6,9 @@
 //! - A link goes to a node, not to an address. Whoever answers says in its hello who it
 //!   is; a message never reaches another node or another cluster.
 //! - A peer that cannot be reached is not dialled more than about once a second.
-//! - A link that says nothing is noticed within 5 s, also when no reset ever comes.
+//! - A link that says nothing is noticed within 5 s, also when no reset ever comes. One that
+//!   lives but takes nothing is given up: nothing leaves this node that has waited for
+//!   longer than [`LATE`](crate::driver::LATE). So no message is under way for long.
 
 mod frames;
 mod hello;
@@ -64,7 +66,7 @@ pub(crate) struct Links {
 
 struct Link {
     id: LinkId,
-    queue: Sender<Vec<Message>>,
+    queue: Sender<(Instant, Vec<Message>)>,
     task: AbortHandle,
 }
 
@@ -108,7 +110,7 @@ impl Links {
             let Some(address) = address.filter(|_| !resting) else { return false };
             self.connect(peer, address.to_owned());
         }
-        let sent = self.open.get(&peer).is_some_and(|l| l.queue.try_send(messages).is_ok());
+        let sent = self.open.get(&peer).is_some_and(|l| l.queue.try_send((Instant::now(), messages)).is_ok());
         if !sent {
             debug!(%peer, "the link is broken or too far behind");
             self.open.remove(&peer);

@@ -64,7 +64,7 @@ async fn a_value_is_put_read_replaced_and_deleted() {
     let again = PutRequest { context: stored.context, ..put("k", "two", 2) };
     client.put(again).await.unwrap();
     let got = get(&mut client, "k").await;
-    assert_eq!((values(&got), got.replies), (vec!["two".to_owned()], 1));
+    assert_eq!((values(&got), got.primaries, got.fallbacks), (vec!["two".to_owned()], 1, 0));
     let delete = DeleteRequest {
         key: key("k"),
         context: got.context,
@@ -119,6 +119,8 @@ async fn what_is_over_a_limit_is_refused_with_both_numbers() {
         (PutRequest { key: None, ..put("k", "v", 2) }, "the key is empty"),
         (PutRequest { request_id: vec![1; 15].into(), ..put("k", "v", 2) }, "15 bytes, not 16"),
         (PutRequest { w: 2, ..put("k", "v", 2) }, "a quorum of 2"),
+        (PutRequest { pw: 2, ..put("k", "v", 2) }, "a quorum of 2"),
+        (put("k", &"x".repeat(5 << 20), 2), "the limit is 3 for a value and 4 for a key"),
     ] {
         let refused = client.put(bad).await.unwrap_err();
         assert_refused(&refused, Code::InvalidArgument, named);
@@ -126,7 +128,41 @@ async fn what_is_over_a_limit_is_refused_with_both_numbers() {
     }
     let r = GetRequest { key: key("k"), r: 2, ..GetRequest::default() };
     assert_refused(&client.get(r).await.unwrap_err(), Code::InvalidArgument, "a quorum of 2");
+    let long = GetRequest { key: key(&"k".repeat(5 << 20)), ..GetRequest::default() };
+    assert_refused(&client.get(long).await.unwrap_err(), Code::InvalidArgument, "4 for a key");
     assert!(get(&mut client, "k").await.siblings.is_empty());
+    assert_eq!(node.metric(r#"dynamo_requests_total{kind="put",outcome="invalid"}"#), 8.0);
+}
+
+#[tokio::test]
+async fn a_key_gets_only_so_many_siblings_and_a_merge_makes_room() {
+    const MOST: u8 = 64;
+    let (_dir, node) = ring_of_one(&[]).await;
+    let mut client = node.key_value().await;
+    for request in 0..MOST {
+        client.put(put("k", "v", request)).await.unwrap();
+    }
+    let refused = client.put(put("k", "v", MOST)).await.unwrap_err();
+    assert_refused(&refused, Code::FailedPrecondition, "65 conflicting versions");
+    assert_eq!(outcome(&refused), "not-applied");
+    let got = get(&mut client, "k").await;
+    assert_eq!(got.siblings.len(), usize::from(MOST));
+    let merged = PutRequest { context: got.context, ..put("k", "merged", MOST) };
+    client.put(merged).await.unwrap();
+    client.put(put("k", "v", MOST + 1)).await.unwrap();
+    assert_eq!(values(&get(&mut client, "k").await), ["merged", "v"]);
+}
+
+#[tokio::test]
+async fn strict_requests_are_served_by_primaries() {
+    let (_dir, node) = ring_of_one(&[]).await;
+    let mut client = node.key_value().await;
+    let write = PutRequest { pw: 1, strict: true, ..put("k", "v", 1) };
+    let acks = client.put(write).await.unwrap().into_inner().acknowledgements.unwrap();
+    assert_eq!((acks.primaries, acks.fallbacks), (1, 0));
+    let read = GetRequest { key: key("k"), pr: 1, strict: true, ..GetRequest::default() };
+    let got = client.get(read).await.unwrap().into_inner();
+    assert_eq!((values(&got), got.primaries), (vec!["v".to_owned()], 1));
 }
 
 #[tokio::test]

@@ -53,10 +53,29 @@ fn directories_that_are_not_its_own_are_refused_in_one_line() {
     drop(held);
     let other = "3f2c1a70-6a7e-4f6e-9a53-0d7c3f1b2a11";
     says(&["--cluster-id", other], &[other, crate::node::CLUSTER, "empty directory"]);
-    fs::remove_file(dir.path().join("store/CURRENT")).unwrap();
-    says(&[], &["damaged", "restore the volume", "empty directory"]);
+    fs::write(dir.path().join("identity"), "").unwrap();
+    says(&[], &["identity file", "damaged", "restore the volume", "empty directory"]);
+    fs::remove_file(dir.path().join("identity")).unwrap();
+    says(&[], &["no identity file", "restore the volume", "empty directory"]);
     fs::write(dir.path().join("notes.txt"), "").unwrap();
     says(&[], &["notes.txt"]);
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_set_aside_and_the_node_goes_on_as_itself() {
+    let dir = tempdir().unwrap();
+    let mut first = Node::start(dir.path(), &[]);
+    let before = first.status().await;
+    first.kill();
+    fs::write(dir.path().join("store/CURRENT"), "garbage\n").unwrap();
+    let second = Node::start(dir.path(), &[]);
+    let after = second.status().await;
+    assert_eq!((&first.id, first.generation + 1), (&second.id, second.generation));
+    assert_eq!(after.incarnation, before.incarnation + 1);
+    assert!(dir.path().join("store.damaged-1/CURRENT").exists());
+    drop(second);
+    let third = Node::start(dir.path(), &[]).status().await;
+    assert_eq!(third.incarnation, after.incarnation, "once is enough");
 }
 
 #[test]

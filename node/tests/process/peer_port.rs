@@ -1,15 +1,23 @@
 //! What reaches the peer port and does not belong there is refused, and harms nobody.
 
 use crate::node::{CLUSTER, Node, until};
+use axum::{body::Body, http};
+use bytes::Bytes;
 use dynamo_proto::v1::{
-    Batch, BootstrapRequest, Frame, Hello, JoinRequest, Message, frame::Content,
+    Batch, BootstrapRequest, Frame, Hello, JoinRequest, Key, MemberStatus, Message, Read,
+    ReplicaRequest, frame::Content, message, replica_request::Operation,
 };
-use futures::{StreamExt, stream};
-use std::{io::Write, net::TcpStream};
+use futures::{StreamExt, future::poll_fn, stream};
+use prost::Message as _;
+use std::{convert::Infallible, io::Write, net::TcpStream, time::Duration};
 use tempfile::tempdir;
-use tonic::{Code, Status};
+use tokio::time::timeout;
+use tonic::{Code, Status, codegen::Service, transport::Endpoint};
 
 const OTHER: &str = "3f2c1a70-6a7e-4f6e-9a53-0d7c3f1b2a11";
+
+/// Gossip takes a second or two.
+const LIMIT: Duration = Duration::from_secs(20);
 
 fn hello(cluster: &str, protocol: u32) -> Frame {
     let cluster = uuid::Uuid::parse_str(cluster).unwrap();
@@ -19,6 +27,16 @@ fn hello(cluster: &str, protocol: u32) -> Frame {
 
 fn batch(messages: Vec<Message>) -> Frame {
     Frame { content: Some(Content::Batch(Batch { messages })) }
+}
+
+fn refused(node: &Node, reason: &str) -> f64 {
+    node.metric(&format!("dynamo_refused_frames_total{{reason=\"{reason}\"}}"))
+}
+
+/// It goes on as if nothing had happened.
+async fn assert_well(node: &Node) {
+    assert_eq!(node.page("/healthz").0, 200);
+    assert_eq!(node.status().await.node_id, node.id);
 }
 
 /// Says these frames and returns the first error that comes back.
@@ -50,6 +68,10 @@ async fn who_does_not_belong_here_is_told_why() {
     assert_eq!(newer.code(), Code::FailedPrecondition, "{newer}");
     let rude = error_after(&node, vec![batch(vec![])]).await;
     assert_eq!(rude.code(), Code::InvalidArgument, "{rude}");
+    for reason in ["other_cluster", "protocol", "no_hello"] {
+        assert_eq!(refused(&node, reason), 1.0, "{reason}");
+    }
+    assert_well(&node).await;
 }
 
 #[tokio::test]
@@ -61,12 +83,73 @@ async fn frames_without_sense_end_their_stream_and_not_the_node() {
         let refused = error_after(&node, vec![hello(CLUSTER, 1), bad]).await;
         assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
     }
-    assert_eq!(node.metric("dynamo_refused_frames_total"), 3.0);
-    let mut noise = TcpStream::connect(&node.peer).unwrap();
-    // The node may close the connection before it has read all of it.
-    let _ = noise.write_all(&[0xa5; 100_000]);
-    assert_eq!(node.page("/healthz").0, 200);
-    assert_eq!(node.status().await.node_id, node.id);
+    assert_eq!(refused(&node, "malformed"), 3.0);
+    assert_well(&node).await;
+}
+
+#[tokio::test]
+async fn noise_is_no_frame_at_all() {
+    let dir = tempdir().unwrap();
+    let node = Node::start(dir.path(), &[]);
+    for noise in [&[0xa5; 100_000][..], b"GET /metrics HTTP/1.1\r\nHost: node\r\n\r\n"] {
+        let before = refused(&node, "not_http2");
+        let mut stream = TcpStream::connect(&node.peer).unwrap();
+        // The node may close the connection before it has read all of it.
+        let _ = stream.write_all(noise);
+        until("it is refused", || refused(&node, "not_http2") == before + 1.0);
+    }
+    assert_well(&node).await;
+}
+
+/// Only the length of the frame is sent, so nothing else can be what it is refused by.
+#[tokio::test]
+async fn a_frame_over_the_limit_is_refused_by_its_length() {
+    let dir = tempdir().unwrap();
+    let node = Node::start(dir.path(), &[]);
+    let framed = |length: u32| [&[0], &length.to_be_bytes()[..]].concat();
+    let hello = hello(CLUSTER, 1).encode_to_vec();
+    let said = [framed(u32::try_from(hello.len()).unwrap()), hello, framed(1 << 30)].concat();
+    let body = stream::iter([Ok::<_, Infallible>(Bytes::from(said))]).chain(stream::pending());
+    let request = http::Request::post(format!("http://{}/dynamo.v1.Peer/Exchange", node.peer))
+        .header("content-type", "application/grpc")
+        .body(tonic::body::Body::new(Body::from_stream(body)));
+    let mut channel =
+        Endpoint::from_shared(format!("http://{}", node.peer)).unwrap().connect().await.unwrap();
+    poll_fn(|cx| channel.poll_ready(cx)).await.unwrap();
+    let _answer = channel.call(request.unwrap()).await.unwrap();
+    until("it is refused", || refused(&node, "too_large") == 1.0);
+    assert_well(&node).await;
+}
+
+#[tokio::test]
+async fn what_a_former_process_of_a_peer_says_is_dropped() {
+    let (a, b) = (tempdir().unwrap(), tempdir().unwrap());
+    let node = Node::start(a.path(), &[]);
+    let former = Node::start(b.path(), &["--seeds", &node.peer]);
+    let (id, generation) = (former.id.clone(), former.generation);
+    drop(former);
+    let _now = Node::start(b.path(), &["--seeds", &node.peer]);
+    let knows = async {
+        let later = |m: &MemberStatus| m.node_id == id && m.generation > generation;
+        while !node.status().await.members.iter().any(later) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, knows).await.expect("it is heard of the later one");
+    let read = ReplicaRequest {
+        id: 1,
+        key: Some(Key { partition: "k".into(), sort: Bytes::new() }),
+        stands_for: None,
+        operation: Some(Operation::Read(Read {})),
+    };
+    let read = Message { content: Some(message::Content::ReplicaRequest(read)) };
+    let mut first = hello(CLUSTER, 1);
+    let Some(Content::Hello(hello)) = &mut first.content else { panic!("it is a hello") };
+    (hello.node, hello.generation) = (u64::from_str_radix(&id, 16).unwrap(), generation);
+    let said = stream::iter([first, batch(vec![read])]).chain(stream::pending());
+    let _answers = node.peer().await.exchange(said).await.unwrap();
+    until("it is dropped", || node.metric("dynamo_stale_messages_total") == 1.0);
+    assert_well(&node).await;
 }
 
 #[tokio::test]
@@ -95,7 +178,7 @@ async fn a_seed_that_leads_to_another_cluster_brings_nobody_in() {
     let (a, b) = (tempdir().unwrap(), tempdir().unwrap());
     let ours = Node::start(a.path(), &[]);
     let theirs = Node::start(b.path(), &["--cluster-id", OTHER, "--seeds", &ours.peer]);
-    until("the stranger has called", || ours.metric("dynamo_refused_frames_total") > 0.0);
+    until("the stranger has called", || refused(&ours, "other_cluster") > 0.0);
     assert_eq!(ours.status().await.members.len(), 1);
     assert_eq!(theirs.status().await.members.len(), 1);
 }

@@ -3,7 +3,7 @@
 
 use crate::node::{Node, until};
 use dynamo_proto::v1::{GetRequest, Key, PutRequest, Reachability, RingRequest};
-use std::time::Duration;
+use std::{fs, time::Duration};
 use tempfile::{TempDir, tempdir};
 use tonic::Code;
 
@@ -46,7 +46,11 @@ async fn put(node: &Node, name: &str, w: u32, request: u8) -> Result<(), tonic::
 }
 
 async fn get(node: &Node, name: &str) -> Vec<bytes::Bytes> {
-    let request = GetRequest { key: key(name), timeout_ms: 10_000, ..GetRequest::default() };
+    get_from(node, name, 0).await
+}
+
+async fn get_from(node: &Node, name: &str, r: u32) -> Vec<bytes::Bytes> {
+    let request = GetRequest { key: key(name), r, timeout_ms: 10_000, ..GetRequest::default() };
     let got = node.key_value().await.get(request).await.unwrap().into_inner();
     got.siblings.into_iter().map(|v| v.value).collect()
 }
@@ -96,6 +100,27 @@ async fn a_node_that_was_killed_returns_as_itself_with_its_data() {
     let known = known.into_iter().find(|m| m.node_id == nodes[2].id).unwrap();
     assert_eq!(known.reachability(), Reachability::Up);
     assert_eq!((known.generation, known.address), (nodes[2].generation, nodes[2].peer.clone()));
+}
+
+#[tokio::test]
+async fn a_node_with_a_damaged_store_is_filled_again_by_the_others() {
+    let (dirs, mut nodes) = three().await;
+    let names: Vec<_> = (0..20).map(|n| format!("k{n}")).collect();
+    for (request, name) in (0..).zip(&names) {
+        put(&nodes[0], name, 3, request).await.unwrap();
+    }
+    nodes[2].kill();
+    fs::remove_file(dirs[2].path().join("store/CURRENT")).unwrap();
+    let back = Node::start(dirs[2].path(), &["--seeds", &nodes[0].peer]);
+    assert_eq!(back.id, nodes[2].id);
+    nodes[2] = back;
+    all_up(&nodes).await;
+    until("it has everything again", || nodes[2].metric("dynamo_keys_estimate") >= 20.0);
+    // Nobody is left who could answer in its place.
+    nodes.drain(..2).for_each(drop);
+    for name in &names {
+        assert_eq!(get_from(&nodes[0], name, 1).await, [name]);
+    }
 }
 
 #[tokio::test]

@@ -89,6 +89,10 @@ pub struct NodeStatus {
     /// How many partitions it owns.
     pub partitions: i32,
 
+    /// How many keys it keeps for nodes that could not be reached, roughly; 0 only if there
+    /// are none, absent while it does not answer.
+    pub pending_hints: Option<i32>,
+
     /// The version of the program.
     pub version: Option<String>,
 }

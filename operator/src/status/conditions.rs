@@ -45,14 +45,20 @@ fn ready(cluster: &ValidatedCluster, seen: &Observed, nodes: &[NodeStatus]) -> F
         let message = "the ring has not been laid yet: nothing can be stored".into();
         return Finding::new(kind, false, "NoRing", message);
     }
+    let Some(ring) = &seen.ring else {
+        let message = match down.as_slice() {
+            [] => "no node that holds the ring answers".into(),
+            down => format!("not ready: {}", names(down)),
+        };
+        let reason = if down.is_empty() { "NoAnswer" } else { "NodesNotReady" };
+        return Finding::new(kind, false, reason, message);
+    };
+    if let Some(message) = vacant(ring, nodes) {
+        return Finding::new(kind, false, VACANT, with_down(message, &down));
+    }
     match down.as_slice() {
-        [] if seen.ring.is_none() => {
-            let message = "no node that holds the ring answers".into();
-            Finding::new(kind, false, "NoAnswer", message)
-        }
         [] => {
-            let members = nodes.iter().filter(|n| n.partitions > 0).count();
-            let message = format!("all {members} nodes of the ring are ready");
+            let message = format!("all {} nodes of the ring are ready", ring.seats().len());
             Finding::new(kind, true, "AllNodesReady", message)
         }
         down => {
@@ -60,6 +66,37 @@ fn ready(cluster: &ValidatedCluster, seen: &Observed, nodes: &[NodeStatus]) -> F
             Finding::new(kind, false, "NodesNotReady", message)
         }
     }
+}
+
+/// A message, and which nodes are down besides.
+fn with_down(mut message: String, down: &[&NodeStatus]) -> String {
+    if !down.is_empty() {
+        message += &format!("; not ready: {}", names(down));
+    }
+    message
+}
+
+/// A seat of the ring is vacant.
+const VACANT: &str = "SeatsVacant";
+
+/// Which seats of the ring no pod is the node of, as far as the pods are known. A volume
+/// that was lost makes one: the pod comes back as another node, which has no seat.
+fn vacant(ring: &Ring, nodes: &[NodeStatus]) -> Option<String> {
+    let known = |id: NodeId| nodes.iter().any(|n| n.node_id.as_ref() == Some(&id.to_string()));
+    let vacant = ring.seats().iter().filter(|s| !known(s.node));
+    let vacant: Vec<_> = vacant.map(|s| s.node.to_string()).collect();
+    if vacant.is_empty() {
+        return None;
+    }
+    let silent: Vec<_> =
+        nodes.iter().filter(|n| n.node_id.is_none()).map(|n| n.pod_name.as_str()).collect();
+    // With a pod of which nobody knows yet who it is, nothing is lost for certain.
+    let why = match silent.as_slice() {
+        [] => "its volume is lost or away, and its copies with it".to_owned(),
+        silent => format!("{} did not say yet who they are", silent.join(", ")),
+    };
+    let (seats, of) = (vacant.join(", "), ring.seats().len());
+    Some(format!("{} of {of} nodes of the ring are in no pod ({seats}): {why}", vacant.len()))
 }
 
 fn names(nodes: &[&NodeStatus]) -> String {
@@ -90,11 +127,17 @@ fn available(cluster: &ValidatedCluster, seen: &Observed, nodes: &[NodeStatus]) 
         let message = "every key can be read and written".into();
         return Finding::new(kind, true, "QuorumLive", message);
     }
-    let message = format!(
-        "{short} of {} partitions have fewer than {needed} live replicas; down: {}",
-        ring.partitions(),
-        names(&down(nodes))
+    let mut message = format!(
+        "{short} of {} partitions have fewer than {needed} live replicas",
+        ring.partitions()
     );
+    let down = down(nodes);
+    if !down.is_empty() {
+        message += &format!("; down: {}", names(&down));
+    }
+    if let Some(vacant) = vacant(ring, nodes) {
+        message += &format!("; {vacant}");
+    }
     Finding::new(kind, false, "QuorumLost", message)
 }
 
@@ -142,6 +185,9 @@ fn degraded(cluster: &ValidatedCluster, seen: &Observed, nodes: &[NodeStatus]) -
     let mut broken = seen.pods.values().filter_map(|p| Some((&p.name, p.trouble.as_ref()?)));
     if let Some((pod, trouble)) = broken.next() {
         return wrong("PodFailing", format!("pod {pod}: {trouble}"));
+    }
+    if let Some(message) = seen.ring.as_ref().and_then(|ring| vacant(ring, nodes)) {
+        return wrong(VACANT, with_down(message, &down(nodes)));
     }
     match down(nodes).as_slice() {
         [] => Finding::new(kind, false, "AsExpected", "nothing is wrong".into()),

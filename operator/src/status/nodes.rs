@@ -45,6 +45,7 @@ fn node(
     NodeStatus {
         state: state(seen, pod, report.map(|n| (n.ready, n.epoch)), partitions),
         zone: zone.or_else(|| old.and_then(|n| n.zone.clone())),
+        pending_hints: report.map(|n| i32::try_from(n.pending_hints).unwrap_or(i32::MAX)),
         version: version.or_else(|| old.and_then(|n| n.version.clone())),
         pod_name,
         node_id,

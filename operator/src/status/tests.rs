@@ -6,6 +6,7 @@ use crate::{
     events::{between, condition},
     testing::{self, cluster, cluster_of, laid, now, running},
 };
+use dynamo_core::id::NodeId;
 use k8s_openapi::jiff::SignedDuration;
 
 fn status(cluster: &ValidatedCluster, seen: &Observed) -> DynamoClusterStatus {
@@ -53,7 +54,7 @@ fn a_healthy_cluster_says_so_and_never_changes_by_itself() {
     let shown = serde_json::to_value(&first.nodes[2]).unwrap();
     let wanted = serde_json::json!({
         "podName": "cart-dynamo-2", "nodeId": "0000000000000003", "state": "Normal",
-        "zone": "z2", "partitions": shown["partitions"], "version": "0.1.0",
+        "zone": "z2", "partitions": shown["partitions"], "pendingHints": 0, "version": "0.1.0",
     });
     assert_eq!(shown, wanted);
     assert_eq!(first.nodes.iter().map(|n| n.partitions).sum::<i32>(), 8);
@@ -120,6 +121,55 @@ fn one_node_down_is_degraded_and_two_are_unavailable() {
     );
     assert_eq!(reasons(&one, &two), ["QuorumLost"]);
     assert_eq!(reasons(&two, &healthy), ["QuorumRestored"]);
+}
+
+#[test]
+fn a_seat_whose_node_is_gone_is_not_hidden_by_the_node_in_its_place() {
+    let cluster = laid(cluster());
+    let mut seen = running(&cluster, 3, 1);
+    let healthy = status(&cluster, &seen);
+    // The pod came back on an empty volume: a new node, which holds the ring and is ready.
+    let pod = seen.pods.get_mut(&2).unwrap();
+    pod.node.as_mut().unwrap().id = NodeId(99);
+    let lost = after(&cluster, &seen, &healthy);
+    assert_eq!(lost.nodes[2].state, NodeState::Joined);
+    assert_eq!(says(&lost, ConditionType::Ready), "False SeatsVacant");
+    assert_eq!(says(&lost, ConditionType::Degraded), "True SeatsVacant");
+    let said = "1 of 3 nodes of the ring are in no pod (0000000000000003): its volume is lost or \
+                away, and its copies with it";
+    assert_eq!(message(&lost, ConditionType::Ready), said);
+    assert_eq!(says(&lost, ConditionType::Available), "True QuorumLive");
+    assert_eq!(after(&cluster, &seen, &lost), lost);
+
+    // With another pod away as well, both are told.
+    seen.pods.get_mut(&0).unwrap().ready_since = None;
+    let both = after(&cluster, &seen, &lost);
+    let said = message(&both, ConditionType::Ready);
+    assert!(said.contains("0000000000000003") && said.contains("cart-dynamo-0"), "{said}");
+}
+
+#[test]
+fn a_pod_that_has_never_said_who_it_is_is_not_called_lost() {
+    let cluster = laid(cluster());
+    let mut seen = running(&cluster, 3, 1);
+    seen.pods.get_mut(&1).unwrap().node = None;
+    let status = status(&cluster, &seen);
+    assert_eq!(says(&status, ConditionType::Ready), "False SeatsVacant");
+    let said = message(&status, ConditionType::Ready);
+    assert!(said.ends_with("cart-dynamo-1 did not say yet who they are"), "{said}");
+}
+
+#[test]
+fn hints_are_shown_by_node_and_not_made_up() {
+    let cluster = laid(cluster());
+    let mut seen = running(&cluster, 3, 1);
+    let node = |seen: &mut Observed, ordinal| seen.pods.get_mut(&ordinal).unwrap().node.take();
+    let mut keeps = node(&mut seen, 0).unwrap();
+    keeps.pending_hints = 12;
+    seen.pods.get_mut(&0).unwrap().node = Some(keeps);
+    node(&mut seen, 1);
+    let shown: Vec<_> = status(&cluster, &seen).nodes.iter().map(|n| n.pending_hints).collect();
+    assert_eq!(shown, [Some(12), None, Some(0)]);
 }
 
 #[test]

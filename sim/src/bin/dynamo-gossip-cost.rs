@@ -8,6 +8,7 @@ use dynamo_core::{
     id::{Generation, Incarnation, NodeId},
     message::Message,
     node::{Config, Effect, Input, Node},
+    reap::Reaping,
     ring::{Plan, Ring, Seal, Seat},
     time::{Instant, Now, Stamp},
 };
@@ -125,6 +126,7 @@ impl Cluster {
                 write_quorum: 2,
                 reserved: 0,
                 ring: Some(ring.clone()),
+                reaping: Reaping::default(),
                 seed: m as u64,
             })
         };

@@ -1,31 +1,36 @@
-//! W replicas have an acknowledged write on their disks when the answer leaves, and an
-//! answer to a read rests on R (requirements.md, Q1).
+//! W replicas have an acknowledged write on their disks when the answer leaves, each as what
+//! the answer says, and an answer to a read rests on R (requirements.md, Q1, A5 and Q7).
 
 use super::Violation;
 use crate::history::Written;
-use dynamo_core::{request::Acks, version::Versions};
+use dynamo_core::request::{Acks, Got, Wanted};
 
 const NAME: &str = "as many replicas as asked for stand behind an answer";
 
-/// `held` is what the disk of each primary has of the key.
+/// `seats` has for each primary whether some disk has the write for it, and whether its own
+/// has. `victims` disks may have lost what they had.
 pub(crate) fn check_write(
     write: &Written,
     acks: Acks,
-    held: impl Iterator<Item = Versions>,
+    (quorum, primaries): (usize, usize),
+    seats: &[(bool, bool)],
+    victims: usize,
 ) -> Result<(), Violation> {
-    let has = |v: &Versions| v.knows(write.request) || write.is_within(v.seen());
-    let stored = held.filter(has).count();
-    let honest = acks.primaries <= stored && acks.durable <= acks.primaries;
-    if honest && acks.primaries >= write.quorum {
+    let Acks { primaries: own, fallbacks, durable } = acks;
+    let stored = seats.iter().filter(|(any, _)| *any).count() + victims;
+    let stored_own = seats.iter().filter(|(_, own)| *own).count() + victims;
+    let honest = own + fallbacks <= stored && own <= stored_own && durable <= own + fallbacks;
+    if honest && own + fallbacks >= quorum && own >= primaries {
         return Ok(());
     }
-    let how = format!("{stored} disks have {write:?}, acknowledged with {acks:?}");
+    let how = format!("{acks:?} for {write:?}, which is in the seats {seats:?}");
     Err(Violation::new(NAME, how))
 }
 
-pub(crate) fn check_read(replies: usize, quorum: usize) -> Result<(), Violation> {
-    match replies >= quorum {
+pub(crate) fn check_read(got: &Got, quorum: usize, wanted: Wanted) -> Result<(), Violation> {
+    let primaries = if wanted.strict { quorum } else { wanted.primaries };
+    match got.primaries + got.fallbacks >= quorum && got.primaries >= primaries {
         true => Ok(()),
-        false => Err(Violation::new(NAME, format!("{replies} replies to a read of {quorum}"))),
+        false => Err(Violation::new(NAME, format!("{got:?} answers a read of {quorum}"))),
     }
 }

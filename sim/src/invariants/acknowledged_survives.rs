@@ -1,9 +1,9 @@
 //! An acknowledged write survives, or is overwritten by one whose writer had seen it
-//! (requirements.md, Q1; paper, section 4.5): with R+W>N every later read shows it or
-//! something that accounts for it.
+//! (requirements.md, Q1; paper, section 4.5): a later read shows it or something that
+//! accounts for it, if primaries that have it and primaries that were read must have met.
 
 use super::{Read, Violation};
-use crate::history::{History, Standing, Written};
+use crate::history::{History, Written};
 use dynamo_core::{key::Key, version::Versions};
 
 const NAME: &str = "an acknowledged write survives or is overwritten by who has seen it";
@@ -13,8 +13,8 @@ pub(crate) fn check_read(history: &History, read: &Read<'_>) -> Result<bool, Vio
     let accounted = history.accounted(read.key, |w| is_visible(w, read));
     let mut judged = false;
     for write in history.of(read.key) {
-        let Standing::Acknowledged(at) = write.standing else { continue };
-        if at >= read.asked || write.quorum + read.quorum <= read.factor {
+        let Some((at, primaries)) = write.known else { continue };
+        if at >= read.asked || primaries + read.got.primaries <= read.copies {
             continue;
         }
         judged = true;
@@ -27,9 +27,9 @@ pub(crate) fn check_read(history: &History, read: &Read<'_>) -> Result<bool, Vio
 
 /// At the end: `held` is what all replicas of the key hold together.
 pub(crate) fn check_end(history: &History, key: &Key, held: &Versions) -> Result<(), Violation> {
-    let stored = |w: &Written| held.siblings().iter().any(|v| v.request == w.request);
+    let stored = |w: &Written| w.reaped || held.siblings().iter().any(|v| v.request == w.request);
     let accounted = history.accounted(key, stored);
-    let acknowledged = |w: &&Written| matches!(w.standing, Standing::Acknowledged(_));
+    let acknowledged = |w: &&Written| w.known.is_some();
     match history.of(key).filter(acknowledged).find(|w| !accounted.contains(&w.request)) {
         Some(lost) => Err(Violation::new(NAME, format!("{lost:?} is not in {held:?}"))),
         None => Ok(()),
@@ -39,5 +39,5 @@ pub(crate) fn check_end(history: &History, key: &Key, held: &Versions) -> Result
 /// A delete shows in the context only.
 pub(crate) fn is_visible(write: &Written, read: &Read<'_>) -> bool {
     let deleted = write.value.is_none() && write.is_seen_by(&read.got.context);
-    deleted || read.got.siblings.iter().any(|v| v.request == write.request)
+    deleted || write.reaped || read.got.siblings.iter().any(|v| v.request == write.request)
 }

@@ -8,6 +8,8 @@ pub(crate) mod acknowledged_survives;
 pub(crate) mod agreement;
 pub(crate) mod answered_once;
 pub(crate) mod context_is_honest;
+pub(crate) mod converged;
+pub(crate) mod deleted_stays_deleted;
 pub(crate) mod dots_are_unique;
 pub(crate) mod laid_once;
 pub(crate) mod refused_never_appears;
@@ -36,10 +38,9 @@ impl Violation {
 /// A read that was answered.
 pub(crate) struct Read<'a> {
     pub(crate) key: &'a Key,
-    /// R.
-    pub(crate) quorum: usize,
-    /// N.
-    pub(crate) factor: usize,
+    /// So many copies there can be, N and those that were lost: whoever has read more of
+    /// them than are without a write has read one that has it.
+    pub(crate) copies: usize,
     /// When the client asked.
     pub(crate) asked: Duration,
     pub(crate) got: &'a Got,

@@ -88,9 +88,15 @@ pub(crate) struct WriteArgs {
     /// write back what it has seen now; a missing or empty file means nothing
     #[arg(long, value_name = "FILE")]
     pub(crate) context_file: Option<PathBuf>,
-    /// How many replicas must acknowledge [default: the setting of the cluster]
+    /// How many nodes must acknowledge [default: the setting of the cluster]
     #[arg(short, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) w: Option<u32>,
+    /// How many of them must be primaries of the key, not nodes that stand in for them
+    #[arg(long, value_name = "PW", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pw: Option<u32>,
+    /// Primaries only, and R+W>N: every later strict get shows this write
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -122,9 +128,15 @@ pub(crate) struct Get {
     /// Write to this file what has been seen of the key, for the next put or delete
     #[arg(long, value_name = "FILE")]
     pub(crate) context_file: Option<PathBuf>,
-    /// How many replicas must answer [default: the setting of the cluster]
+    /// How many nodes must answer [default: the setting of the cluster]
     #[arg(short, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) r: Option<u32>,
+    /// How many of them must be primaries of the key, not nodes that stand in for them
+    #[arg(long, value_name = "PR", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pr: Option<u32>,
+    /// Primaries only, and R+W>N: every strict put of before is seen
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Print the raw bytes of this sibling only
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) sibling: Option<u32>,

@@ -22,7 +22,8 @@ pub(crate) async fn run(
     format: Format,
     out: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
-    let reply = client.get(args.key.key()).r(args.r.unwrap_or(0)).await?;
+    let request = client.get(args.key.key()).r(args.r.unwrap_or(0)).pr(args.pr.unwrap_or(0));
+    let reply = if args.strict { request.strict().await? } else { request.await? };
     context_file::write(args.context_file.as_deref(), Some(&reply.context))?;
     let chosen = choose(&reply.siblings, args)?;
     match (format, chosen) {
@@ -94,7 +95,8 @@ fn document(args: &Get, reply: &GetReply, chosen: &[Sibling]) -> Value {
         .collect();
     document.insert("siblings".into(), siblings.into());
     document.insert("context".into(), output::base64(reply.context.as_bytes()).into());
-    document.insert("replies".into(), json!(reply.replies));
+    document.insert("primaries".into(), json!(reply.primaries));
+    document.insert("fallbacks".into(), json!(reply.fallbacks));
     document.insert("coordinator".into(), json!(reply.coordinator));
     document.into()
 }

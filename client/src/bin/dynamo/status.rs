@@ -48,6 +48,10 @@ fn text(out: &mut impl Write, status: &StatusResponse) -> io::Result<()> {
         output::count(usize::try_from(status.bytes_on_disk).unwrap_or(usize::MAX), "byte"),
         status.durability
     )?;
+    if status.pending_hints > 0 {
+        let hints = usize::try_from(status.pending_hints).unwrap_or(usize::MAX);
+        writeln!(out, "hints    about {} kept for other nodes", output::count(hints, "key"))?;
+    }
     writeln!(out)?;
     let header = ["NAME", "ID", "STATE", "ADDRESS", "ZONE", "PARTITIONS", "VERSION"];
     table(out, &header, status.members.iter().map(row).collect())
@@ -59,12 +63,22 @@ fn row(member: &MemberStatus) -> Vec<String> {
     vec![
         member.name.clone(),
         member.node_id.clone(),
-        state(member.reachability()).to_owned(),
+        seen(member),
         address.clone(),
         if member.zone.is_empty() { "-".to_owned() } else { member.zone.clone() },
         member.partitions.to_string(),
         member.version.clone(),
     ]
+}
+
+/// Whether this node can reach a member, and whether it is alone with that.
+fn seen(member: &MemberStatus) -> String {
+    let (state, others) = (state(member.reachability()), member.down_for_cluster);
+    match (member.reachability(), others) {
+        (Reachability::Down, true) => format!("{state} for all"),
+        (Reachability::Up, true) => format!("{state} here only"),
+        _ => state.to_owned(),
+    }
 }
 
 /// Whether a member can be reached, in a word.
@@ -91,6 +105,7 @@ fn document(status: &StatusResponse) -> Value {
         "bytes_on_disk": status.bytes_on_disk,
         "durability": status.durability,
         "ready": status.ready,
+        "pending_hints": status.pending_hints,
         "members": status.members.iter().map(member).collect::<Vec<_>>(),
     })
 }
@@ -104,6 +119,7 @@ fn member(member: &MemberStatus) -> Value {
         "zone": member.zone,
         "generation": member.generation,
         "state": state(member.reachability()),
+        "down_for_cluster": member.down_for_cluster,
         "heard_ms_ago": member.heard_ms_ago,
         "partitions": member.partitions,
         "version": member.version,

@@ -24,8 +24,10 @@ pub(crate) async fn put(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let context = context_file::read(args.write.context_file.as_deref())?;
-    let request = client.put(args.key.key(), value(args)?);
-    let reply = request.context(&context).w(args.write.w.unwrap_or(0)).await?;
+    let WriteArgs { w, pw, strict, .. } = args.write;
+    let request = client.put(args.key.key(), value(args)?).context(&context);
+    let request = request.w(w.unwrap_or(0)).pw(pw.unwrap_or(0));
+    let reply = if strict { request.strict().await? } else { request.await? };
     report("stored", &args.key, &args.write, &reply, format, out)
 }
 
@@ -37,8 +39,10 @@ pub(crate) async fn delete(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let context = context_file::read(args.write.context_file.as_deref())?;
-    let request = client.delete(args.key.key());
-    let reply = request.context(&context).w(args.write.w.unwrap_or(0)).await?;
+    let WriteArgs { w, pw, strict, .. } = args.write;
+    let request = client.delete(args.key.key()).context(&context);
+    let request = request.w(w.unwrap_or(0)).pw(pw.unwrap_or(0));
+    let reply = if strict { request.strict().await? } else { request.await? };
     report("deleted", &args.key, &args.write, &reply, format, out)
 }
 
