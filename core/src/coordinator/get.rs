@@ -32,6 +32,7 @@ pub(crate) struct Get {
     /// For a strict read: how many primaries must hold what it returns, which is W.
     write_back: Option<usize>,
     vote: Vote,
+    strict: bool,
     /// What each primary has answered; `None` for one that could not read its disk.
     replies: Vec<(NodeId, Option<Versions>)>,
     gathered: Versions,
@@ -63,6 +64,7 @@ impl Get {
             own,
             of: electorate.of,
             write_back,
+            strict: electorate.strict,
             vote: Vote::new(electorate.quorum, electorate.voters.iter().copied()),
             replies: Vec::new(),
             gathered: Versions::default(),
@@ -119,7 +121,7 @@ impl Get {
 
     /// One more node is to be asked. False if it was asked before.
     pub(crate) fn stand_in(&mut self, voter: Voter) -> bool {
-        self.write_back.is_none() && self.vote.add(voter)
+        !self.strict && self.vote.add(voter)
     }
 
     /// Who has been asked.
@@ -243,7 +245,7 @@ mod tests {
     fn electing(total: usize, write_back: Option<usize>) -> Get {
         let voters = [A, B, C].map(|node| Voter { node, stands_for: None }).to_vec();
         let quorum = Quorum { total, primaries: 0 };
-        Get::new(A, &Electorate { quorum, voters, of: 3 }, write_back)
+        Get::new(A, &Electorate { quorum, voters, of: 3, strict: false }, write_back)
     }
 
     fn answer(step: Step) -> Option<Result<Got, Refusal>> {

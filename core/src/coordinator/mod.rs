@@ -23,12 +23,14 @@ pub(crate) struct Electorate {
     pub(crate) voters: Vec<Voter>,
     /// N.
     pub(crate) of: usize,
+    /// Nobody stands in for a primary, also not later.
+    pub(crate) strict: bool,
 }
 
 impl Electorate {
     /// Refuses what cannot succeed, before anything has been sent or stored.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let Electorate { quorum: Quorum { total, primaries }, ref voters, of } = *self;
+        let Electorate { quorum: Quorum { total, primaries }, ref voters, of, .. } = *self;
         let asked = total.max(primaries);
         if asked > of {
             return Err(Refusal::QuorumTooLarge { asked, factor: of });

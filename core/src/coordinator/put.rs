@@ -33,6 +33,7 @@ pub(crate) struct Put {
     own: NodeId,
     request: RequestId,
     vote: Vote,
+    strict: bool,
     /// What the own replica holds, once it has stored the write.
     versions: Option<Versions>,
 }
@@ -53,7 +54,7 @@ impl Put {
     /// Its first step, a write to the own replica, is left to the caller.
     pub(crate) fn new(own: NodeId, request: RequestId, electorate: &Electorate) -> Self {
         let vote = Vote::new(electorate.quorum, electorate.voters.iter().copied());
-        Put { own, request, vote, versions: None }
+        Put { own, request, vote, strict: electorate.strict, versions: None }
     }
 
     /// What a replica says; the own one is asked first and alone.
@@ -92,7 +93,8 @@ impl Put {
 
     /// One more node is asked. What it is to be sent, unless it is too early for that.
     pub(crate) fn stand_in(&mut self, voter: Voter) -> Option<Versions> {
-        if self.vote.add(voter) { self.versions.clone() } else { None }
+        let asked = !self.strict && self.vote.add(voter);
+        if asked { self.versions.clone() } else { None }
     }
 
     /// Who has been asked, or will be.
@@ -173,7 +175,7 @@ mod tests {
     fn put(total: usize) -> Put {
         let voters = [A, B, C].map(primary).to_vec();
         let quorum = Quorum { total, primaries: 0 };
-        Put::new(A, REQUEST, &Electorate { quorum, voters, of: 3 })
+        Put::new(A, REQUEST, &Electorate { quorum, voters, of: 3, strict: false })
     }
 
     fn wrote(put: &mut Put, requests: &[RequestId]) -> Progress {

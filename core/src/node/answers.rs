@@ -240,7 +240,6 @@ impl Node {
         if now.instant > running.deadline {
             return;
         }
-        let for_nobody = matches!(running.origin, Origin::Nobody);
         let primary = match &mut running.machine {
             Machine::Get(get) => get.failed(node, damaged),
             Machine::Put(put, _) => put.failed(node),
@@ -252,7 +251,7 @@ impl Node {
                 return;
             }
         };
-        if let Some(primary) = primary.filter(|_| !for_nobody) {
+        if let Some(primary) = primary {
             self.call_stand_in(now, id, primary, out);
         }
         self.progress(now, id, out);

@@ -174,7 +174,7 @@ impl Node {
         let own = self.membership.own().node;
         let voters = [own, peer].map(|node| Voter { node, stands_for: None });
         let quorum = Quorum { total: 2, primaries: 2 };
-        let electorate = Electorate { quorum, voters: voters.to_vec(), of: 2 };
+        let electorate = Electorate { quorum, voters: voters.to_vec(), of: 2, strict: true };
         let machine = Machine::Get(Get::new(own, &electorate, Some(2)));
         let times = (now.instant, now.instant + KEY_TIMEOUT);
         let id = self.admit(Origin::Nobody, key.clone(), times, machine);
@@ -220,7 +220,7 @@ impl Node {
         let own = self.membership.own().node;
         let Some(session) = &mut self.anti_entropy.session else { return };
         let Some((asked, ours, theirs)) = &mut session.asked else { return };
-        if *asked != id {
+        if *asked != id || ![own, session.peer].contains(&from) {
             return;
         }
         let ReplicaAnswer::Tree(answer) = answer else {

@@ -40,7 +40,12 @@ impl Node {
         }
         let primaries = if wanted.strict { total } else { wanted.primaries };
         let quorum = Quorum { total, primaries };
-        let electorate = Electorate { quorum, voters: self.voters(now, key, wanted), of: factor };
+        let electorate = Electorate {
+            quorum,
+            voters: self.voters(now, key, wanted),
+            of: factor,
+            strict: wanted.strict,
+        };
         electorate.check()?;
         Ok(electorate)
     }

@@ -132,6 +132,9 @@ impl<S: Store> Replica<S> {
                 let from = after.as_ref().map_or(From::Start, From::After);
                 let room = Room { records: limit.min(PAGE.records), ..PAGE };
                 let page = self.store.scan(Place::Hint(owner), from, room)?;
+                // One that cannot be read will never go, and nothing would be reaped for it.
+                let lost = page.damaged.into_iter().map(|key| ((Place::Hint(owner), key), None));
+                turn.batch.held.extend(lost);
                 let records = page.records.into_iter().map(|(k, held)| (k, held.versions));
                 Ok(ReplicaAnswer::Records { records: records.collect(), next: page.next })
             }
@@ -140,9 +143,9 @@ impl<S: Store> Replica<S> {
             Task::Graves { after, before } => self.graves(after.as_ref(), before),
             Task::Inspect(graves) => {
                 turn.batch.sync = true;
-                let inspect = |grave| self.inspect(turn, grave);
-                let all: Result<_, _> = graves.iter().map(inspect).collect();
-                Ok(ReplicaAnswer::Inspected(all?))
+                // What cannot be read is in doubt.
+                let inspect = |grave| self.inspect(turn, grave).unwrap_or(false);
+                Ok(ReplicaAnswer::Inspected(graves.iter().map(inspect).collect()))
             }
             Task::Bury(graves) => {
                 let mut buried = 0;
@@ -206,11 +209,14 @@ impl<S: Store> Replica<S> {
             }
             Operation::Forget(exactly) => {
                 let before = self.held(turn, place, &key)?;
-                if before.versions == exactly {
-                    self.remove(turn, place, key, &before);
+                if before == Held::default() {
                     return Ok(ReplicaAnswer::Forgot(true));
                 }
-                Ok(ReplicaAnswer::Forgot(before.versions == Versions::default()))
+                let same = before.versions == exactly;
+                if same {
+                    self.remove(turn, place, key, &before);
+                }
+                Ok(ReplicaAnswer::Forgot(same))
             }
         }
     }

@@ -41,9 +41,9 @@ fn the_others_become_ready_without_a_first_node_whose_volume_is_damaged() -> Res
     scenario("first-damaged", |ns| {
         let cluster = Cluster::ready(ns, "headless", NODES)?;
         let ledger = Ledger::write(&cluster.address()?, 100)?;
-        let current = machines.volume(&cluster, SICK)?.join("node/store/CURRENT");
-        ensure!(current.is_file(), "{} is no file of a database", current.display());
-        fs::write(&current, "not the name of a manifest\n")?;
+        let identity = machines.volume(&cluster, SICK)?.join("node/identity");
+        ensure!(identity.is_file(), "{} is no identity of a node", identity.display());
+        fs::write(&identity, "nobody\n")?;
 
         delete_all(&cluster)?;
         cluster.wait_pods_ready(&[1, 2])?;

@@ -110,7 +110,7 @@ impl RocksStore {
     /// task that met damage.
     fn failed(&self, e: rocksdb::Error) -> StoreError {
         match e.kind() {
-            ErrorKind::Corruption => self.give_up(&e.to_string()),
+            ErrorKind::Corruption => self.give_up(e.as_ref()),
             _ => StoreError::Io(no_room(&e)),
         }
     }

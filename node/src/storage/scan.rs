@@ -149,7 +149,7 @@ impl RocksStore {
     /// Whether rows ended because there are no more.
     fn ended(&self, rows: &DBRawIterator<'_>) -> Result<(), StoreError> {
         rows.status().map_err(|e| match e.kind() {
-            ErrorKind::Corruption => self.give_up(&e.to_string()),
+            ErrorKind::Corruption => self.give_up(e.as_ref()),
             _ => StoreError::Io(e.to_string()),
         })
     }

@@ -110,7 +110,10 @@ impl Links {
             let Some(address) = address.filter(|_| !resting) else { return false };
             self.connect(peer, address.to_owned());
         }
-        let sent = self.open.get(&peer).is_some_and(|l| l.queue.try_send((Instant::now(), messages)).is_ok());
+        let sent = self
+            .open
+            .get(&peer)
+            .is_some_and(|l| l.queue.try_send((Instant::now(), messages)).is_ok());
         if !sent {
             debug!(%peer, "the link is broken or too far behind");
             self.open.remove(&peer);

@@ -82,7 +82,7 @@ fn it_pledges_confirms_and_buries_what_is_all_that_there_is() {
     assert_eq!(m.a.held(Place::Own, &m.key), Versions::default());
 }
 
-/// A hundred deletions must not be lost with the power that comes back with their values.
+/// A loss of power must not bring back what it said was gone.
 #[test]
 fn what_it_agrees_to_is_on_disk() {
     let mut m = member(true);
