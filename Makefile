@@ -14,6 +14,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/release
 CARGO_FLAGS := --release --locked --workspace
 SEEDS ?= 10000
+KEYS ?= 1000000
 
 .PHONY: help
 help: ## list what can be made
@@ -42,6 +43,11 @@ sim: build ## simulated clusters with faults; SEEDS=n START=s, or START=random
 .PHONY: mutants
 mutants: prepare ## known bugs put back: does the simulator notice? NAMES="a b"
 	tools/mutants $(NAMES)
+
+.PHONY: bench
+bench: build ## what background work costs, on an otherwise idle machine; KEYS=n
+	$(BIN)/dynamo-bench hints --hints $(KEYS)
+	$(BIN)/dynamo-bench repair --keys $(KEYS)
 
 .PHONY: faults
 faults: build ## real processes that are killed, paused, cut off, on bad disks; as root

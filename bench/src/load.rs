@@ -1,109 +1,75 @@
-//! The load itself: unary calls, each after the last one ended.
+//! `dynamo-bench load`: a closed loop against nodes that run already: so many requests in
+//! flight, for so long, uniformly over so many keys. It prints throughput, latencies and,
+//! for the processes given, CPU time per operation. A run with an error prints no figure.
 
-use anyhow::{Context, Result};
-use bytes::Bytes;
-use dynamo_proto::v1::{GetRequest, Key, PutRequest, key_value_client::KeyValueClient};
-use hdrhistogram::Histogram;
-use rand::RngExt;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
+use crate::{
+    closed::Closed,
+    figures::{QUANTILES, millis},
+    procfs,
+    values::Values,
 };
-use tonic::transport::{Channel, Endpoint};
+use anyhow::{Result, ensure};
+use clap::Args;
+use std::time::{Duration, Instant};
 
-/// What is sent.
-pub(crate) struct Load {
-    pub(crate) servers: Vec<String>,
-    /// In per cent.
-    pub(crate) reads: u32,
-    pub(crate) value: Bytes,
-    /// Of all workers together.
-    pub(crate) keys: u64,
-    pub(crate) concurrency: usize,
-}
-
-impl Load {
-    /// Runs it until `end` and returns the latencies, in microseconds, of what ended
-    /// after `start`. The first error ends it.
-    pub(crate) async fn run(self, start: Instant, end: Instant) -> Result<Histogram<u64>> {
-        let mut channels = Vec::new();
-        for server in &self.servers {
-            let endpoint = Endpoint::from_shared(format!("http://{server}"))?.tcp_nodelay(true);
-            let channel = endpoint.connect().await;
-            channels.push(channel.with_context(|| format!("cannot connect to {server}"))?);
-        }
-        // Fresh keys in every run, so that a first write without context has no siblings.
-        let run: u64 = rand::rng().random();
-        let mut workers = tokio::task::JoinSet::new();
-        for n in 0..self.concurrency {
-            let worker = Worker {
-                client: KeyValueClient::new(channels[n % channels.len()].clone()),
-                name: format!("{run:016x}/{n}"),
-                keys: (self.keys / self.concurrency.max(1) as u64).max(1),
-                contexts: HashMap::new(),
-                value: self.value.clone(),
-                reads: self.reads,
-            };
-            workers.spawn(worker.work(start, end));
-        }
-        let mut all = Histogram::new(3)?;
-        while let Some(latencies) = workers.join_next().await {
-            all.add(latencies??)?;
-        }
-        Ok(all)
-    }
-}
-
-/// One request in flight, over keys that nobody else writes.
-struct Worker {
-    client: KeyValueClient<Channel>,
-    name: String,
-    keys: u64,
-    /// Of the last write of each key, so that every write replaces the one before.
-    contexts: HashMap<u64, Bytes>,
-    value: Bytes,
+/// What is sent, and to whom.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Nodes to send to, in turns
+    #[arg(long, default_value = "127.0.0.1:7070", value_delimiter = ',')]
+    server: Vec<String>,
+    /// Requests in flight
+    #[arg(long, default_value_t = 64)]
+    concurrency: usize,
+    /// How long to measure
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// How long to load before measuring
+    #[arg(long, default_value_t = 2)]
+    warm_up: u64,
+    /// Share of reads, in per cent
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=100))]
     reads: u32,
+    /// Bytes of a value
+    #[arg(long, default_value_t = 1024)]
+    value: usize,
+    /// How many keys there are
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    keys: u64,
+    /// Processes of the servers, for CPU per operation and memory
+    #[arg(long, value_delimiter = ',')]
+    pid: Vec<u32>,
 }
 
-impl Worker {
-    async fn work(mut self, start: Instant, end: Instant) -> Result<Histogram<u64>> {
-        let mut latencies = Histogram::new(3)?;
-        while Instant::now() < end {
-            let (key, read) = {
-                let mut rng = rand::rng();
-                (rng.random_range(0..self.keys), rng.random_range(0..100) < self.reads)
-            };
-            let began = Instant::now();
-            if read { self.get(key).await } else { self.put(key).await }?;
-            if began >= start {
-                let took: Duration = began.elapsed();
-                latencies.record(u64::try_from(took.as_micros())?)?;
-            }
-        }
-        Ok(latencies)
+/// Runs it.
+pub(crate) async fn run(options: Options) -> Result<()> {
+    let load = Closed {
+        servers: options.server,
+        reads: options.reads,
+        values: Values::new(options.value),
+        keys: options.keys,
+        concurrency: options.concurrency,
+    };
+    let start = Instant::now() + Duration::from_secs(options.warm_up);
+    let seconds = options.seconds;
+    let running = tokio::spawn(load.run(start, start + Duration::from_secs(seconds)));
+    tokio::time::sleep_until(start.into()).await;
+    let cpu_before = procfs::cpu(&options.pid)?;
+    let latencies = running.await??;
+    let cpu = procfs::cpu(&options.pid)?.saturating_sub(cpu_before);
+    ensure!(!latencies.is_empty(), "no operation ended within {seconds} s");
+    println!("throughput  {} operations/s", latencies.len() / seconds);
+    for (name, quantile) in QUANTILES {
+        println!("{name:11} {:.2} ms", millis(&latencies, quantile));
     }
-
-    async fn get(&mut self, key: u64) -> Result<()> {
-        let key = self.key(key);
-        self.client.get(GetRequest { key, ..Default::default() }).await?;
-        Ok(())
+    if !options.pid.is_empty() {
+        let per_operation = cpu.as_micros() as f64 / latencies.len() as f64;
+        println!("server CPU  {per_operation:.0} µs per operation, all servers together");
+        let rss = procfs::resident_mib(&options.pid)?;
+        println!(
+            "server RSS  {} MiB",
+            rss.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+        );
     }
-
-    async fn put(&mut self, key: u64) -> Result<()> {
-        let request = PutRequest {
-            key: self.key(key),
-            value: self.value.clone(),
-            context: self.contexts.get(&key).cloned().unwrap_or_default(),
-            request_id: Bytes::copy_from_slice(&rand::rng().random::<[u8; 16]>()),
-            ..Default::default()
-        };
-        let written = self.client.put(request).await?.into_inner();
-        self.contexts.insert(key, written.context);
-        Ok(())
-    }
-
-    fn key(&self, key: u64) -> Option<Key> {
-        let partition = Bytes::from(format!("{}/{key}", self.name));
-        Some(Key { partition, sort: Bytes::new() })
-    }
+    Ok(())
 }

@@ -1,83 +1,40 @@
-//! A closed-loop load generator: so many requests in flight, for so long, uniformly over
-//! so many keys. It prints throughput, latencies and, for the processes given, CPU time
-//! per operation. Absolute figures mean nothing on another machine.
+//! What a ring takes and what background work costs. Absolute figures mean nothing on
+//! another machine: what to compare are ratios within a run.
 //!
 //! A run with an error prints no figure: a store that refuses is fast.
 
+mod closed;
+mod connections;
+mod disk;
+mod figures;
+mod fill;
+mod hints;
 mod load;
 mod procfs;
+mod repair;
+mod ring;
+mod steady;
+mod values;
 
-use anyhow::{Result, ensure};
 use clap::Parser;
-use hdrhistogram::Histogram;
-use load::Load;
-use std::time::{Duration, Instant};
 
-/// Loads a ring and says how fast it was.
+/// Measures rings.
 #[derive(Parser)]
 #[command(version)]
-struct Options {
-    /// Nodes to send to, in turns.
-    #[arg(long, default_value = "127.0.0.1:7070", value_delimiter = ',')]
-    server: Vec<String>,
-    /// Requests in flight.
-    #[arg(long, default_value_t = 64)]
-    concurrency: usize,
-    /// How long to measure.
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// How long to load before measuring.
-    #[arg(long, default_value_t = 2)]
-    warm_up: u64,
-    /// Share of reads, in per cent.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=100))]
-    reads: u32,
-    /// Bytes of a value.
-    #[arg(long, default_value_t = 1024)]
-    value: usize,
-    /// How many keys there are.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
-    keys: u64,
-    /// Processes of the servers, for CPU per operation and memory.
-    #[arg(long, value_delimiter = ',')]
-    pid: Vec<u32>,
+enum Command {
+    /// Load nodes that run already: throughput, latencies, CPU per operation
+    Load(load::Options),
+    /// What clients notice while hints are handed to a node that is back; starts a ring
+    Hints(hints::Options),
+    /// How long a replica that has lost its disk takes to be whole again; starts a ring
+    Repair(repair::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let options = Options::parse();
-    let load = Load {
-        servers: options.server,
-        reads: options.reads,
-        value: vec![b'x'; options.value].into(),
-        keys: options.keys,
-        concurrency: options.concurrency,
-    };
-    let start = Instant::now() + Duration::from_secs(options.warm_up);
-    let seconds = options.seconds;
-    let running = tokio::spawn(load.run(start, start + Duration::from_secs(seconds)));
-    tokio::time::sleep_until(start.into()).await;
-    let cpu_before = procfs::cpu(&options.pid)?;
-    let latencies = running.await??;
-    let cpu = procfs::cpu(&options.pid)?.saturating_sub(cpu_before);
-    ensure!(!latencies.is_empty(), "no operation ended within {seconds} s");
-    print(&latencies, seconds);
-    if !options.pid.is_empty() {
-        let per_operation = cpu.as_micros() as f64 / latencies.len() as f64;
-        println!("server CPU  {per_operation:.0} µs per operation, all servers together");
-        let rss = procfs::resident_mib(&options.pid)?;
-        println!(
-            "server RSS  {} MiB",
-            rss.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
-        );
-    }
-    Ok(())
-}
-
-fn print(latencies: &Histogram<u64>, seconds: u64) {
-    println!("throughput  {} operations/s", latencies.len() / seconds.max(1));
-    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)] {
-        let millis = latencies.value_at_quantile(quantile) as f64 / 1_000.0;
-        println!("{name:11} {millis:.2} ms");
+async fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Load(options) => load::run(options).await,
+        Command::Hints(options) => hints::run(options).await,
+        Command::Repair(options) => repair::run(options).await,
     }
 }

@@ -8,14 +8,18 @@
 
 use std::time::Duration;
 
-/// The most records under way.
+/// The most records under way when nobody else asks for anything.
 pub const WIDEST: usize = 256;
+
+/// And beside requests. What several nodes send to one adds up there, in one batch and one
+/// sync that requests wait for.
+pub const BESIDE_REQUESTS: usize = 32;
 
 /// The fewest: background work never stops, or it would never end.
 const NARROWEST: usize = 2;
 
 /// Requests may take so much longer beside background work, or this long, whichever is more.
-const TOLERATED: f64 = 1.5;
+const TOLERATED: f64 = 1.3;
 const HARMLESS: Duration = Duration::from_millis(2);
 
 /// How much the latest second counts in the yardstick.
@@ -54,9 +58,10 @@ impl Pace {
         let mean = (self.count > 0).then(|| self.sum / f64::from(self.count));
         (self.sum, self.count) = (0.0, 0);
         let Some(mean) = mean else {
-            self.widen();
+            self.widen(WIDEST);
             return;
         };
+        self.window = self.window.min(BESIDE_REQUESTS);
         let quiet = *self.quiet.get_or_insert(mean);
         if !busy {
             self.quiet = Some(quiet + FRESH * (mean - quiet));
@@ -66,12 +71,12 @@ impl Pace {
         if mean > (quiet * TOLERATED).max(HARMLESS.as_secs_f64()) {
             self.window = (self.window / 2).max(NARROWEST);
         } else {
-            self.widen();
+            self.widen(BESIDE_REQUESTS);
         }
     }
 
-    fn widen(&mut self) {
-        self.window = (self.window + self.window / 2).min(WIDEST);
+    fn widen(&mut self, limit: usize) {
+        self.window = (self.window + self.window / 2).min(limit);
     }
 
     /// How many records may be under way.
@@ -94,7 +99,7 @@ mod tests {
         let mut pace = Pace::default();
         (0..5).for_each(|_| second(&mut pace, 5, false));
         (0..10).for_each(|_| second(&mut pace, 6, true));
-        assert_eq!(pace.window(), WIDEST);
+        assert_eq!(pace.window(), BESIDE_REQUESTS);
         (0..10).for_each(|_| second(&mut pace, 20, true));
         assert_eq!(pace.window(), NARROWEST);
     }
@@ -111,6 +116,6 @@ mod tests {
         let mut pace = Pace::default();
         second(&mut pace, 5, false);
         (0..200).for_each(|_| second(&mut pace, 20, true));
-        assert_eq!(pace.window(), WIDEST);
+        assert_eq!(pace.window(), BESIDE_REQUESTS);
     }
 }

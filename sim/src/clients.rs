@@ -2,6 +2,7 @@
 
 use crate::{
     dice::Dice,
+    edge::Seen,
     history::{History, Standing},
     invariants::{Violation, answered_once, serves_when_quiet},
     load::Progress,
@@ -15,7 +16,6 @@ use dynamo_core::{
     key::Key,
     node::{Input, Token},
     request::{Command, Outcome, Reply, Request, Wanted, WriteCommand},
-    version::Context,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -27,7 +27,7 @@ pub(crate) struct Client {
     pub(crate) dice: Dice,
     pub(crate) progress: Progress,
     /// What it has seen of each key.
-    contexts: BTreeMap<Key, Context>,
+    seen: BTreeMap<Key, Seen>,
     doing: Option<Doing>,
     /// What it is to do when everything must succeed; others do as they like.
     script: Option<VecDeque<Step>>,
@@ -50,6 +50,8 @@ enum Step {
     Write {
         key: Key,
         write: WriteCommand,
+        /// Its context, sealed.
+        presents: Bytes,
         wanted: Wanted,
     },
     /// A put or a delete of the key that has seen everything, and a look at what is left.
@@ -64,9 +66,13 @@ pub(crate) struct Call {
     pub(crate) client: usize,
     pub(crate) machine: usize,
     pub(crate) request: Request,
+    /// With a write: the context, sealed.
+    pub(crate) presents: Bytes,
     pub(crate) began: Duration,
     pub(crate) reached: Option<Reached>,
     pub(crate) answered: bool,
+    /// With the answer: the context, sealed.
+    seen: Option<Seen>,
 }
 
 /// Which process a call reached.
@@ -87,13 +93,17 @@ pub(crate) enum Answer {
 
 impl Client {
     pub(crate) fn new(seed: u64, progress: Progress) -> Self {
-        let (contexts, doing, script) = Default::default();
-        Client { dice: Dice::new(seed), progress, contexts, doing, script }
+        let (seen, doing, script) = Default::default();
+        Client { dice: Dice::new(seed), progress, seen, doing, script }
     }
 
-    /// It has seen so much of a key.
-    pub(crate) fn see(&mut self, key: Key, context: Context) {
-        self.contexts.insert(key, context);
+    /// What it has seen of some other key, if of any.
+    pub(crate) fn seen_of_another(&self, key: &Key) -> Option<&Seen> {
+        self.seen.iter().find(|(other, _)| *other != key).map(|(_, seen)| seen)
+    }
+
+    fn seen_of(&self, key: &Key) -> Seen {
+        self.seen.get(key).cloned().unwrap_or_default()
     }
 
     /// Whether it waits for nothing.
@@ -143,19 +153,12 @@ impl World {
         }
         let uses_context = dice.chance(0.8);
         let deletes = dice.chance(0.15);
-        let seen = client.contexts.get(&key).cloned();
-        let context = seen.filter(|_| uses_context).unwrap_or_default();
-        self.new_write(c, key, context, wanted, deletes)
+        let seen = if uses_context { client.seen_of(&key) } else { Seen::default() };
+        self.new_write(c, key, seen, wanted, deletes)
     }
 
-    fn new_write(
-        &mut self,
-        c: usize,
-        key: Key,
-        context: Context,
-        wanted: Wanted,
-        deletes: bool,
-    ) -> Step {
+    fn new_write(&mut self, c: usize, key: Key, seen: Seen, wanted: Wanted, deletes: bool) -> Step {
+        let Seen { context, sealed } = seen;
         let dice = &mut self.clients[c].dice;
         let unique = u128::from(dice.any()) << 64 | u128::from(dice.any());
         let request = RequestId(unique.to_be_bytes());
@@ -163,7 +166,8 @@ impl World {
         let text = if dice.chance(0.05) { String::new() } else { format!("{unique:x}") };
         let value = (!deletes).then(|| Bytes::from(text));
         self.history.begin(key.clone(), request, value.clone(), context.clone());
-        Step::Write { key, write: WriteCommand { request, context, value }, wanted }
+        let write = WriteCommand { request, context, value };
+        Step::Write { key, write, presents: sealed, wanted }
     }
 
     fn attempt(&mut self, c: usize, step: Step, before: u32) {
@@ -174,19 +178,20 @@ impl World {
             None if self.schedule.scenario.reaps => client.dice.millis(100..=800),
             None => client.dice.millis(100..=3_000),
         };
-        let request = match step.clone() {
+        let (request, presents) = match step.clone() {
             Step::Get { key, wanted, .. } => {
-                Request { key, command: Command::Get, wanted, timeout }
+                (Request { key, command: Command::Get, wanted, timeout }, Bytes::new())
             }
-            Step::Write { key, write, wanted } => {
-                Request { key, command: Command::Write(write), wanted, timeout }
+            Step::Write { key, write, presents, wanted } => {
+                (Request { key, command: Command::Write(write), wanted, timeout }, presents)
             }
             Step::Settle { .. } => return,
         };
         let token = Token(self.calls.len() as u64);
         self.trace.line(self.now, format_args!("c{c} -> n{at} {token:?} {}", summary(&request)));
-        let (began, reached, answered) = (self.now, None, false);
-        let call = Call { client: c, machine: at, request, began, reached, answered };
+        let (client, machine, began) = (c, at, self.now);
+        let (reached, answered, seen) = (None, false, None);
+        let call = Call { client, machine, request, presents, began, reached, answered, seen };
         self.calls.insert(token, call);
         self.tally.operations += 1;
         self.clients[c].doing = Some(Doing { token, step, attempts: before + 1 });
@@ -205,8 +210,10 @@ impl World {
             return;
         }
         call.reached = Some(Reached { generation: machine.generation, at: self.now });
-        let (m, request) = (call.machine, call.request.clone());
-        self.give(m, Input::Request(token, request));
+        let m = call.machine;
+        if let Some(request) = self.opened(token) {
+            self.give(m, Input::Request(token, request));
+        }
     }
 
     /// A process has ended, and with it all calls that it had not answered.
@@ -236,8 +243,9 @@ impl World {
             let Some(process) = &w.machines[m].process else { return Ok(()) };
             answered_once::check(&w.calls[&token], process, w.now)
         });
+        let seen = self.sealed(m, &self.calls[&token].request.key, &reply);
         let Some(call) = self.calls.get_mut(&token) else { return };
-        call.answered = true;
+        (call.answered, call.seen) = (true, seen);
         if let (Reply::Written(written), Command::Write(write)) = (&reply, &call.request.command) {
             let (request, wanted, acks) = (write.request, call.request.wanted, written.acks);
             self.judge(|w| w.check_acknowledged(m, request, wanted, acks));
@@ -267,10 +275,13 @@ impl World {
             self.judge(|w| check_script(&w.history, &doing.step, &answer));
         }
         let again = match &doing.step {
-            Step::Write { key, write, .. } => self.write_ended(c, key, write.request, answer),
+            Step::Write { key, write, .. } => {
+                self.write_ended(c, token, key, write.request, answer)
+            }
             Step::Get { key, .. } => {
                 if let Answer::Reply(Reply::Got(got)) = answer {
-                    self.read(c, token, key, &got);
+                    self.read(token, key, &got);
+                    self.see(c, token, key);
                 }
                 false
             }
@@ -298,7 +309,14 @@ impl World {
     }
 
     /// Returns whether it makes sense to try again.
-    fn write_ended(&mut self, c: usize, key: &Key, request: RequestId, answer: Answer) -> bool {
+    fn write_ended(
+        &mut self,
+        c: usize,
+        token: Token,
+        key: &Key,
+        request: RequestId,
+        answer: Answer,
+    ) -> bool {
         let written = match answer {
             Answer::Reply(Reply::Written(written)) => written,
             Answer::Reply(Reply::Refused(r)) if r.outcome() == Outcome::Indeterminate => {
@@ -316,12 +334,16 @@ impl World {
         };
         self.history.acknowledged(request, self.now, written.acks.primaries);
         self.judge(|w| w.check_written(request, &written));
-        let contexts = &mut self.clients[c].contexts;
-        match written.context {
-            Some(context) => contexts.insert(key.clone(), context),
-            None => contexts.remove(key),
-        };
+        self.see(c, token, key);
         false
+    }
+
+    /// A client keeps what came with an answer as what it has seen of a key.
+    fn see(&mut self, c: usize, token: Token, key: &Key) {
+        match self.calls[&token].seen.clone() {
+            Some(seen) => self.clients[c].seen.insert(key.clone(), seen),
+            None => self.clients[c].seen.remove(key),
+        };
     }
 
     /// When it is quiet: reads every key at all replicas, and settles it.
@@ -338,10 +360,10 @@ impl World {
     }
 
     fn settle(&mut self, c: usize, key: Key) {
-        let context = self.clients[c].contexts.get(&key).cloned().unwrap_or_default();
+        let seen = self.clients[c].seen_of(&key);
         let all = everybody(self.schedule.scenario.factor);
         let deletes = self.clients[c].dice.chance(0.2);
-        let step = self.new_write(c, key.clone(), context, all, deletes);
+        let step = self.new_write(c, key.clone(), seen, all, deletes);
         if let (Step::Write { write, .. }, Some(script)) = (&step, &mut self.clients[c].script) {
             let last = Some((!deletes).then_some(write.request));
             script.push_front(Step::Get { key, wanted: all, last });

@@ -13,7 +13,7 @@ use dynamo_core::{
     store::{Batch, From, Held, Page, Place, Record, Room, Store, StoreError},
     version::Versions,
 };
-use dynamo_proto::record;
+use dynamo_proto::{Malformed, record};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound::{Excluded, Included, Unbounded},
@@ -27,6 +27,8 @@ pub(crate) struct Disk {
     unsynced: Option<(State, Vec<Batch>)>,
     pub(crate) sick: bool,
     pub(crate) slow: bool,
+    /// Some record was damaged, once.
+    pub(crate) damaged: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -91,13 +93,23 @@ impl Disk {
                 })
             })
             .collect();
+        self.damaged |= hits.contains(&true);
         hits.contains(&true)
     }
 
     /// What the oracle finds of a key, however sick the disk is; nothing if it is damaged.
     pub(crate) fn holds(&self, place: Place, key: &Key) -> Versions {
-        let stored = self.state.held.get(&place).and_then(|p| p.get(&key.encode()));
-        stored.and_then(|s| record::decode_held(s).ok()).unwrap_or_default().versions
+        self.state.holds(place, key)
+    }
+
+    /// The same, after a loss of power.
+    pub(crate) fn holds_safely(&self, place: Place, key: &Key) -> Versions {
+        self.unsynced.as_ref().map_or(&self.state, |(safe, _)| safe).holds(place, key)
+    }
+
+    /// Whether a record does not read back.
+    pub(crate) fn is_damaged(&self, place: Place, key: &Key) -> bool {
+        self.damaged && self.state.read(place, key).is_some_and(|held| held.is_err())
     }
 
     /// For whom there are hints, and what they are.
@@ -137,6 +149,15 @@ impl Disk {
 }
 
 impl State {
+    fn read(&self, place: Place, key: &Key) -> Option<Result<Held, Malformed>> {
+        let stored = self.held.get(&place)?.get(&key.encode())?;
+        Some(record::decode_held(stored))
+    }
+
+    fn holds(&self, place: Place, key: &Key) -> Versions {
+        self.read(place, key).and_then(Result::ok).unwrap_or_default().versions
+    }
+
     fn apply(&mut self, batch: Batch) {
         for ((place, key), held) in batch.held {
             let place = self.held.entry(place).or_default();
@@ -177,7 +198,11 @@ impl Store for Disk {
             From::Leaf(leaf) => Included(leaf.to_be_bytes().to_vec()),
             From::After(key) => Excluded(key.encode()),
         };
-        let mut range = held.range((first, Unbounded)).peekable();
+        let end = match (place, room.last.checked_add(1)) {
+            (Place::Own, Some(next)) => Excluded(next.to_be_bytes().to_vec()),
+            _ => Unbounded,
+        };
+        let mut range = held.range((first, end)).peekable();
         let (mut page, mut bytes, mut last) = (Page::default(), 0, None);
         for (key, stored) in range.by_ref() {
             let key = Key::decode(key).ok_or(StoreError::Io("a damaged key".into()))?;

@@ -2,6 +2,7 @@
 //! want stored as one batch, and only then lets messages and replies leave.
 
 use crate::{
+    invariants::damage_is_told,
     machine::Turn,
     network::{Cut, Link},
     tally::Bite,
@@ -9,10 +10,12 @@ use crate::{
 };
 use dynamo_core::{
     id::NodeId,
+    key::Key,
     message::Message,
     node::{Effect, Input, Note},
     replica::{Job, Operation, ReplicaAnswer, Task},
-    version::Version,
+    store::Place,
+    version::{Version, Versions},
 };
 use dynamo_proto::v1;
 use prost::Message as _;
@@ -107,16 +110,33 @@ impl World {
         records: Vec<dynamo_core::store::Record>,
     ) -> Vec<Input> {
         let tasks: Vec<_> = jobs.iter().map(|job| job.task.clone()).collect();
+        let hints: Vec<_> = tasks.iter().map(|task| self.hint_in_danger(m, task)).collect();
         let answers = self.machines[m].replica.run(jobs, records).expect("commits succeed");
-        for (task, (_, answer)) in tasks.into_iter().zip(&answers) {
-            self.observe(task, answer);
+        for ((task, hint), (_, answer)) in tasks.into_iter().zip(hints).zip(&answers) {
+            self.observe(m, task, answer);
+            if let (Some((owner, key, hint)), ReplicaAnswer::Forgot(true)) = (hint, answer) {
+                self.judge(|w| w.check_delivered(owner, &key, &hint));
+            }
         }
         answers.into_iter().map(|(asker, answer)| Input::Replica(asker, answer)).collect()
     }
 
+    /// A hint that a task may delete, as it is before the batch.
+    fn hint_in_danger(&self, m: usize, task: &Task) -> Option<(NodeId, Key, Versions)> {
+        let Task::One { key, place: Place::Hint(owner), operation: Operation::Forget(_) } = task
+        else {
+            return None;
+        };
+        let hint = self.machines[m].disk().holds(Place::Hint(*owner), key);
+        Some((*owner, key.clone(), hint))
+    }
+
     /// Counts what the core says it had to do.
-    fn count(&mut self, note: &Note) {
+    fn count(&mut self, m: usize, note: &Note) {
         match note {
+            Note::Damaged { leaves } => {
+                self.judge(|w| damage_is_told::check_told(&w.machines[m], *leaves));
+            }
             Note::Hinted(_) => self.tally.bite(Bite::Hinted),
             Note::HandedOff { delivered: 1.., .. } => self.tally.bite(Bite::HandedOff),
             Note::Repaired { .. } => self.tally.bite(Bite::Repaired),
@@ -128,7 +148,7 @@ impl World {
     }
 
     /// Tells the oracle what a task has done.
-    fn observe(&mut self, task: Task, answer: &ReplicaAnswer) {
+    fn observe(&mut self, m: usize, task: Task, answer: &ReplicaAnswer) {
         match (task, answer) {
             (_, ReplicaAnswer::Failed) => self.tally.bite(Bite::SickRead),
             (
@@ -146,6 +166,9 @@ impl World {
                     self.tally.bite(Bite::Truncated);
                     self.history.truncated(&key);
                 }
+            }
+            (Task::One { key, place, operation: Operation::Read }, ReplicaAnswer::Holds(_)) => {
+                self.judge(|w| damage_is_told::check_served(&w.machines[m], place, &key));
             }
             (Task::Bury(graves), ReplicaAnswer::Buried(1..)) => {
                 self.tally.bite(Bite::Reaped);
@@ -169,7 +192,7 @@ impl World {
                 Effect::Reply(token, reply) => self.replied(m, token, reply),
                 Effect::Obeyed(_, result) => self.obeyed(m, result),
                 Effect::Note(note) => {
-                    self.count(&note);
+                    self.count(m, &note);
                     self.trace.line(self.now, format_args!("n{m} {note:?}"));
                 }
                 Effect::Persist(_) | Effect::Replica(_) => {}
@@ -202,6 +225,7 @@ impl World {
             return self.fail(from, told.filter(|_| !dark));
         }
         let generation = self.machines[from].generation;
+        self.judge(|w| w.check_question(from, &message));
         let bytes = v1::Message::from(message).encode_to_vec();
         let delay = self.delay() + self.slowness(link);
         let (at, envelope) = self.network.send(link, generation, bytes, self.now + delay);

@@ -24,6 +24,7 @@ mod cluster;
 mod dice;
 mod disk;
 mod driver;
+mod edge;
 mod faults;
 mod history;
 mod invariants;

@@ -103,7 +103,7 @@ impl World {
 
     /// When a client tries a write again that was tried so often; `None` for not at all.
     pub(crate) fn next_attempt(&mut self, c: usize, attempts: u32) -> Option<Duration> {
-        if self.quiet {
+        if self.quiet || self.schedule.scenario.hasty {
             return None;
         }
         let storm = self.lasting.values().any(|o| *o == Ongoing::RetryStorm);

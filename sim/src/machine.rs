@@ -19,6 +19,9 @@ const EPOCH_MS: u64 = 1_700_000_000_000;
 /// How far a wall clock may be off, in milliseconds.
 pub(crate) const MAX_SKEW_MS: usize = 5_000;
 
+/// Of a machine that has lost nothing.
+const FIRST: Incarnation = Incarnation(1);
+
 pub(crate) struct Machine {
     pub(crate) node: NodeId,
     pub(crate) name: String,
@@ -98,7 +101,7 @@ impl Machine {
     pub(crate) fn new(site: Site) -> Self {
         let Site { node, name, zone, seed, address, skew_ms, syncs, bounds } = site;
         let replica = opened(Disk::new(syncs), bounds);
-        let (generation, incarnation) = (Generation(0), Incarnation(1));
+        let (generation, incarnation) = (Generation(0), FIRST);
         let (dark, process) = (false, None);
         Machine {
             node,
@@ -123,6 +126,11 @@ impl Machine {
 
     pub(crate) fn disk_mut(&mut self) -> &mut Disk {
         self.replica.store_mut()
+    }
+
+    /// Whether the disk has ever lost anything.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.incarnation > FIRST || self.disk().damaged
     }
 
     /// Starts a process on what the disk has.

@@ -3,14 +3,16 @@
 use crate::{
     invariants::{
         Read, Violation, acknowledged_is_stored, acknowledged_survives, answered_once,
-        context_is_honest, converged, deleted_stays_deleted, refused_never_appears,
-        siblings_are_concurrent,
+        answers_fit_questions, context_is_honest, converged, deleted_stays_deleted,
+        hint_reaches_its_owner, refused_never_appears, siblings_are_concurrent,
     },
+    machine::Machine,
     world::World,
 };
 use dynamo_core::{
-    id::RequestId,
+    id::{NodeId, RequestId},
     key::Key,
+    message::Message,
     node::Token,
     request::{Acks, Got, Wanted, Written},
     store::Place,
@@ -45,6 +47,36 @@ impl World {
         acknowledged_is_stored::check_write(write, acks, quorums, &seats, scenario.victims)
     }
 
+    /// A machine sends a message.
+    pub(crate) fn check_question(&mut self, m: usize, message: &Message) -> Result<(), Violation> {
+        let (Message::ReplicaRequest { id, .. }
+        | Message::ForwardRequest { id, .. }
+        | Message::TreeRequest { id, .. }
+        | Message::ReapRequest { id, .. }) = *message
+        else {
+            return Ok(());
+        };
+        let Machine { node, generation, .. } = self.machines[m];
+        let first = *self.asked.entry((m, id)).or_insert(generation);
+        answers_fit_questions::check((node, id), generation, first)
+    }
+
+    /// A node has deleted a hint.
+    pub(crate) fn check_delivered(
+        &self,
+        owner: NodeId,
+        key: &Key,
+        hint: &Versions,
+    ) -> Result<(), Violation> {
+        match self.machines.iter().find(|m| m.node == owner) {
+            // A clock that was cut has forgotten what it had seen.
+            Some(owner) if !self.history.is_truncated(key) => {
+                hint_reaches_its_owner::check(owner, key, hint)
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn check_written(
         &self,
         request: RequestId,
@@ -59,7 +91,7 @@ impl World {
     }
 
     /// A client has read a key.
-    pub(crate) fn read(&mut self, c: usize, token: Token, key: &Key, got: &Got) {
+    pub(crate) fn read(&mut self, token: Token, key: &Key, got: &Got) {
         let call = &self.calls[&token];
         let (wanted, scenario) = (call.request.wanted, &self.schedule.scenario);
         let quorum = wanted.total.unwrap_or(scenario.read_quorum).max(wanted.primaries);
@@ -81,7 +113,6 @@ impl World {
             let shown = got.siblings.iter().map(|v| v.request).collect();
             self.history.read_strictly(shown, self.now, write_quorum);
         }
-        self.clients[c].see(key.clone(), got.context.clone());
     }
 
     /// What all disks hold of every key must account for every write.

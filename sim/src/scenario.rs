@@ -48,14 +48,23 @@ pub(crate) struct Scenario {
     /// Whether it is about tombstones: they are reaped during the load, and clients do not
     /// try for long.
     pub(crate) reaps: bool,
+    /// Whether tombstones are reaped at once. Then clients never try again: a retry after
+    /// that would not be recognised, and nothing else may depend on the age.
+    pub(crate) hasty: bool,
+    /// Whether a member is away for long, and nobody is left to keep hints for it.
+    pub(crate) away: bool,
 }
 
 impl Scenario {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
         let nodes = dice.number(5..=9);
         let late = dice.number(0..=2);
-        let members = nodes - late;
+        let reaps = dice.chance(0.3);
+        let hasty = reaps && dice.chance(0.5);
+        let away = reaps && dice.chance(0.4);
+        let members = if away { (nodes - late).min(5) } else { nodes - late };
         let factor = match dice.number(0..=9) {
+            _ if away => members,
             0 => 2,
             1 if members >= 5 => 5,
             _ => 3,
@@ -66,11 +75,15 @@ impl Scenario {
             1 => 1_000..=8_000,
             _ => 100..=8_000,
         };
-        let reaps = dice.chance(0.3);
         let lasts = if reaps { 50..=1_000 } else { lasts };
         let load = if reaps { dice.millis(40_000..=60_000) } else { dice.millis(10_000..=30_000) };
         // Where everything is broken all the time, nothing is done that could go wrong.
-        let calms: &[u64] = if *lasts.end() > 1_000 { &[2_500, 6_000] } else { &[800, 2_500] };
+        let calms: &[u64] = match *lasts.end() {
+            // A round of reaping ends with every crash.
+            _ if away => &[20_000],
+            1_001.. => &[2_500, 6_000],
+            _ => &[800, 2_500],
+        };
         Scenario {
             members,
             late,
@@ -95,8 +108,14 @@ impl Scenario {
                 clock: dice.pick(&[3, 32, 32]).unwrap_or(32),
                 ..Bounds::default()
             },
-            reaping: if reaps { REAPING } else { Reaping::default() },
+            reaping: match (reaps, hasty) {
+                (true, true) => Reaping { after: Duration::ZERO, ..REAPING },
+                (true, false) => REAPING,
+                (false, _) => Reaping::default(),
+            },
             reaps,
+            hasty,
+            away,
         }
     }
 

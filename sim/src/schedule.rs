@@ -122,7 +122,7 @@ fn draw_faults(dice: &mut Dice, scenario: &mut Scenario) -> Vec<Planned> {
     loop {
         at += dice.millis(100..=scenario.calm);
         if at >= scenario.load {
-            return faults;
+            break;
         }
         let fault = match dice.pick(&Fault::LOSSES) {
             Some(loss) if !victims.is_empty() && dice.chance(0.1) => Some(loss),
@@ -137,6 +137,12 @@ fn draw_faults(dice: &mut Dice, scenario: &mut Scenario) -> Vec<Planned> {
             plan(at, fault, target, lasts, dice);
         }
     }
+    // Nothing is reaped meanwhile, however long that is.
+    if scenario.away {
+        let (at, target) = (dice.millis(0..=8_000), dice.number(0..=scenario.members - 1));
+        plan(at, Fault::Crash, target, dice.millis(20_000..=40_000), dice);
+    }
+    faults
 }
 
 /// The machines that may lose what they have stored, however often: fewer than there are

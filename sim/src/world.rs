@@ -18,7 +18,7 @@ use crate::{
     trace::Trace,
 };
 use dynamo_core::{
-    id::{Generation, NodeId},
+    id::{Generation, NodeId, OpId},
     node::{Input, Token},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -89,6 +89,8 @@ pub(crate) struct World {
     quiet_since: Duration,
     pub(crate) clients: Vec<Client>,
     pub(crate) calls: BTreeMap<Token, Call>,
+    /// What machines asked others, and which of their processes did first.
+    pub(crate) asked: BTreeMap<(usize, OpId), Generation>,
     pub(crate) history: History,
     pub(crate) trace: Trace,
     pub(crate) tally: Tally,
@@ -155,6 +157,7 @@ impl World {
             quiet_since: Duration::ZERO,
             clients,
             calls: BTreeMap::new(),
+            asked: BTreeMap::new(),
             history: History::default(),
             trace,
             tally: Tally::default(),

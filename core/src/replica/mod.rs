@@ -24,7 +24,7 @@ use crate::{
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
 /// What one page of a scan may hold.
-const PAGE: Room = Room { records: 256, bytes: 1 << 20 };
+const PAGE: Room = Room { records: 256, bytes: 1 << 20, last: u16::MAX };
 
 /// A store and the Merkle tree over what it holds.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Replica<S> {
 }
 
 /// The first record, wherever it is.
-const FIRST: Room = Room { records: 1, bytes: 1 };
+const FIRST: Room = Room { records: 1, bytes: 1, last: u16::MAX };
 
 /// How many leaves are looked at in one go.
 const SCRUB: usize = 16;
@@ -280,7 +280,8 @@ impl<S: Store> Replica<S> {
         let mut after: Option<Key> = None;
         loop {
             let from = after.as_ref().map_or(From::Leaf(leaf), From::After);
-            let Ok(page) = self.store.scan(Place::Own, from, PAGE) else { break };
+            let room = Room { last: leaf, ..PAGE };
+            let Ok(page) = self.store.scan(Place::Own, from, room) else { break };
             for (key, held) in page.records.iter().filter(|(k, _)| k.leaf() == leaf) {
                 if !pending.held.contains_key(&(Place::Own, key.clone())) {
                     add(key, held);
@@ -327,7 +328,7 @@ impl<S: Store> Replica<S> {
         leaves: RangeInclusive<u16>,
         after: Option<&Key>,
     ) -> Result<merkle::Answer, StoreError> {
-        let room = Room { records: merkle::LIST, ..PAGE };
+        let room = Room { records: merkle::LIST, last: *leaves.end(), ..PAGE };
         let page = self.store.scan(
             Place::Own,
             after.map_or(From::Leaf(*leaves.start()), From::After),

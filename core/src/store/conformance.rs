@@ -12,7 +12,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 
 const HINT: Place = Place::Hint(NodeId(3));
-const ROOM: Room = Room { records: 7, bytes: 1 << 20 };
+const ROOM: Room = Room { records: 7, bytes: 1 << 20, last: u16::MAX };
 
 /// Runs every check on a fresh, empty store.
 ///
@@ -117,6 +117,9 @@ fn scans_in_stored_order<S: Store>(mut store: S) {
             let page = store.scan(place, From::Leaf(leaf), room).expect("a healthy store scans");
             let expected: Vec<_> = keys.iter().filter(|k| k.leaf() >= leaf).collect();
             assert_eq!(page.records.iter().map(|(k, _)| k).collect::<Vec<_>>(), expected);
+            let room = Room { last: leaf, ..room };
+            let page = store.scan(Place::Own, From::Leaf(leaf), room).expect("it scans");
+            assert!(page.records.iter().all(|(k, _)| k.leaf() == leaf) && page.next.is_none());
         }
     }
 }
@@ -125,7 +128,7 @@ fn stops_a_scan_at_its_bytes<S: Store>(mut store: S) {
     let keys = (0..9u8).map(|i| (Key::plain(vec![i]), Some(held(1, &[0; 1000]))));
     commit(&mut store, Place::Own, keys);
     for (bytes, expected) in [(1, 1), (2500, 3), (1 << 20, 9)] {
-        let room = Room { records: 100, bytes };
+        let room = Room { records: 100, bytes, ..ROOM };
         let page = store.scan(Place::Own, From::Start, room).expect("a healthy store scans");
         assert_eq!(page.records.len(), expected);
         assert_eq!(page.next.is_none(), expected == 9);

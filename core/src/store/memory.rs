@@ -40,6 +40,7 @@ impl Store for MemoryStore {
         };
         let mut range =
             held.range::<Key, _>((after, Unbounded)).skip_while(|(k, _)| k.leaf() < leaf);
+        let mut range = range.by_ref().take_while(|(k, _)| k.leaf() <= room.last);
         let mut page = Page::default();
         let mut bytes = 0;
         for (key, held) in range.by_ref().take(room.records) {

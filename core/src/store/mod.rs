@@ -82,6 +82,8 @@ pub struct Room {
     pub records: usize,
     /// Bytes of them, as stored, about.
     pub bytes: usize,
+    /// Nothing behind this leaf is looked at. Only for [`Place::Own`].
+    pub last: u16,
 }
 
 /// Some records in stored order.

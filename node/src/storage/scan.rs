@@ -46,7 +46,12 @@ impl RocksStore {
     ) -> Result<Page, StoreError> {
         let mut options = scan();
         let (family, prefix) = match place {
-            Place::Own => (DATA, Vec::new()),
+            Place::Own => {
+                if let Some(next) = room.last.checked_add(1) {
+                    options.set_iterate_upper_bound(next.to_be_bytes());
+                }
+                (DATA, Vec::new())
+            }
             Place::Hint(owner) => {
                 // After the last owner of all there is nothing to stop at.
                 if let Some(next) = owner.0.checked_add(1) {

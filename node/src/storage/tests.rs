@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 const CLUSTER: Uuid = Uuid::from_u128(1);
 const HINT: Place = Place::Hint(NodeId(9));
-const ROOM: Room = Room { records: 1000, bytes: 1 << 20 };
+const ROOM: Room = Room { records: 1000, bytes: 1 << 20, last: u16::MAX };
 
 fn try_open(at: &Path, boot: &str, durability: Durability) -> Result<Opened, Refused> {
     super::open(at, CLUSTER, || NodeId(7), boot, durability)
@@ -333,7 +333,7 @@ fn a_store_with_a_damaged_block_is_given_up_by_whoever_scans_it() {
     assert!(damaged.count() > 0, "the flipped bytes were read");
     assert_eq!(store.broken(), None, "reads do not stop the node");
 
-    let room = Room { records: 5000, bytes: 1 << 30 };
+    let room = Room { records: 5000, bytes: 1 << 30, last: u16::MAX };
     assert!(store.scan(Place::Own, From::Start, room).is_err());
     let StoreError::Io(line) = store.broken().cloned().unwrap() else { panic!("no key") };
     assert!(line.contains("the store is damaged") && line.contains("start again"), "{line}");

@@ -74,7 +74,7 @@ fn grave(key: &Key, versions: &Versions) -> Grave {
 
 /// Tree, stored leaves and marks of graves, counted anew from the records.
 fn check(replica: &Replica<Fragile>) {
-    let room = Room { records: 10_000, bytes: usize::MAX };
+    let room = Room { records: 10_000, bytes: usize::MAX, last: u16::MAX };
     let page = replica.store().scan(Place::Own, From::Start, room).unwrap();
     let mut leaves: BTreeMap<u16, Hash> = BTreeMap::new();
     let mut graves = Vec::new();
