@@ -64,6 +64,11 @@ impl Handoff {
         self.owners.entry(owner).or_insert(fresh).grown = true;
     }
 
+    /// For how many nodes there are, or may be, hints.
+    pub(super) fn owners(&self) -> usize {
+        self.owners.len()
+    }
+
     /// Whether anything is being delivered.
     pub(super) fn is_busy(&self) -> bool {
         self.owners.values().any(|d| matches!(d.stage, Stage::Sending { .. }))

@@ -19,6 +19,8 @@ pub struct View {
     /// end, and it sees a peer unless it is alone in the ring. Never whether there is a
     /// quorum: a node that waits for others must stay reachable.
     pub ready: bool,
+    /// For how many nodes there are, or may be, hints here.
+    pub hinted_for: usize,
 }
 
 /// A member as this node sees it.
@@ -54,6 +56,7 @@ impl Node {
             read_quorum: self.read_quorum,
             write_quorum: self.write_quorum,
             ready: self.is_ready(now),
+            hinted_for: self.handoff.owners(),
         }
     }
 

@@ -226,7 +226,11 @@ impl Driver {
 
     /// Renews the snapshot when it is old or something happened that people wait for.
     fn publish(&mut self, now: Now) {
-        let is_news = |note: &Note| !matches!(note, Note::Finished { .. } | Note::Stale(_));
+        let is_news = |note: &Note| match note {
+            Note::Finished { .. } | Note::Stale(_) | Note::Hinted(_) => false,
+            Note::Repaired { .. } | Note::Truncated { .. } | Note::Compared { .. } => false,
+            _ => true,
+        };
         let news = !self.outbox.obeyed.is_empty() || self.outbox.notes.iter().any(is_news);
         for note in self.outbox.notes.drain(..) {
             notes::take(&note, &self.metrics);
@@ -236,11 +240,11 @@ impl Driver {
         }
         if news || now.instant.since(self.published) >= PUBLISH_EVERY || self.stopping.is_some() {
             self.published = now.instant;
-            self.shared.publish(Published {
-                view: self.node.view(now),
-                size: self.replica.store().size(),
-                in_flight: self.node.in_flight(),
-            });
+            let (view, mut size) = (self.node.view(now), self.replica.store().size());
+            // The database counts a hint that has grown as several. Whether there are any
+            // at all is known.
+            size.hints = if view.hinted_for == 0 { 0 } else { size.hints.max(1) };
+            self.shared.publish(Published { view, size, in_flight: self.node.in_flight() });
         }
     }
 
