@@ -226,10 +226,11 @@ impl Driver {
 
     /// Renews the snapshot when it is old or something happened that people wait for.
     fn publish(&mut self, now: Now) {
-        let is_news = |note: &Note| match note {
-            Note::Finished { .. } | Note::Stale(_) | Note::Hinted(_) => false,
-            Note::Repaired { .. } | Note::Truncated { .. } | Note::Compared { .. } => false,
-            _ => true,
+        let is_news = |note: &Note| {
+            let of_a_request = matches!(note, Note::Finished { .. } | Note::Hinted(_));
+            let of_its_versions = matches!(note, Note::Repaired { .. } | Note::Truncated { .. });
+            let of_a_round = matches!(note, Note::Stale(_) | Note::Compared { .. });
+            !(of_a_request || of_its_versions || of_a_round)
         };
         let news = !self.outbox.obeyed.is_empty() || self.outbox.notes.iter().any(is_news);
         for note in self.outbox.notes.drain(..) {
