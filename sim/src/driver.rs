@@ -2,7 +2,7 @@
 //! want stored as one batch, and only then lets messages and replies leave.
 
 use crate::{
-    invariants::damage_is_told,
+    invariants::{damage_is_told, truncates_oldest_first},
     machine::Turn,
     network::{Cut, Link},
     tally::Bite,
@@ -165,6 +165,7 @@ impl World {
                 if *truncated > 0 {
                     self.tally.bite(Bite::Truncated);
                     self.history.truncated(&key);
+                    self.judge(|_| truncates_oldest_first::check(&draft.context, versions));
                 }
             }
             (Task::One { key, place, operation: Operation::Read }, ReplicaAnswer::Holds(_)) => {

@@ -19,6 +19,7 @@ pub(crate) mod laid_once;
 pub(crate) mod refused_never_appears;
 pub(crate) mod serves_when_quiet;
 pub(crate) mod siblings_are_concurrent;
+pub(crate) mod truncates_oldest_first;
 
 use dynamo_core::{key::Key, request::Got};
 use std::time::Duration;
