@@ -5,11 +5,11 @@
 
 use anyhow::{Result, ensure};
 use dynamo_e2e::{
-    kube::{Cluster, scenario, text},
+    kube::{Cluster, Machines, scenario, text},
     wait::until,
     workload::{Ledger, Plan, Workload},
 };
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 const NODES: u32 = 3;
 
@@ -51,6 +51,38 @@ fn the_loss_of_a_volume_loses_nothing_and_its_new_node_harms_nobody() -> Result<
         cluster.wait_condition("Available", "True", "")?;
 
         let report = load.settle(&survivors, NODES - 1, Duration::from_secs(60))?;
+        println!("meanwhile: {report}");
+        report.no_failure()
+    })
+}
+
+/// What people do by hand today when a disk has gone bad: empty the store, keep the
+/// identity. The node comes back as itself and is refilled by the others.
+#[test]
+#[ignore = "needs a Kubernetes: e2e/run"]
+fn a_node_whose_store_is_lost_comes_back_as_itself_and_is_refilled() -> Result<()> {
+    let Some(machines) = Machines::here("damage to a volume") else { return Ok(()) };
+    scenario("store-lost", |ns| {
+        let cluster = Cluster::ready(ns, "refilled", NODES)?;
+        let ledger = Ledger::write(&cluster.address()?, 100)?;
+        let lost = node_id(&cluster, LOST)?;
+        let load = Workload::begin(Plan::sloppy(&cluster.pod_addresses(LOST)?))?;
+        let uid = cluster.pod_uid(LOST)?;
+        let store = machines.volume(&cluster, LOST)?.join("node/store");
+        // The database names its parts in this file: without it there is none.
+        fs::write(store.join("CURRENT"), "not the name of a manifest\n")?;
+        ns.kubectl(&["delete", "pod", &cluster.pod(LOST), "--force", "--grace-period=0"])?.ok()?;
+        cluster.wait_replaced(LOST, &uid)?;
+        cluster.wait_ready(NODES)?;
+        ensure!(node_id(&cluster, LOST)? == lost, "the node came back as another");
+
+        let addresses = cluster.pod_addresses(NODES)?;
+        for address in &addresses {
+            until("every replica of every key", Duration::from_secs(60), || {
+                Ok(ledger.is_complete(address, NODES)?.then_some(()))
+            })?;
+        }
+        let report = load.settle(&addresses, NODES, Duration::from_secs(60))?;
         println!("meanwhile: {report}");
         report.no_failure()
     })
